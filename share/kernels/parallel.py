@@ -1,0 +1,159 @@
+"""Do threads of pure Python really run at the same time?
+
+N threads do the same work; CPU time divided by wall time says how many CPUs they kept busy. With
+the GIL that is 1, however many threads there are. A machine that is busy, or grants less than N
+CPUs, also shows little: then N *processes* are tried, and when these get no further the answer is
+"inconclusive". Nothing but threads running at once can show much, so a pass is never false.
+
+Parameters: variant; threads, N; control, {"name", "ratio"} as seen on the GIL build by the same
+kernel. Without it, the control of a free-threaded build is itself, started with its GIL on.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from ungil_kernel import check, done, emit, gil_on, params
+
+TRIES = 3
+SECONDS = 0.1  # one thread's share of a try
+
+
+def work(n):
+    """Small integers only: they are immortal, so no reference count ties the threads together."""
+    x = 0
+    for _ in range(n):
+        x = (x * 5 + 3) & 63
+    return x
+
+
+def calibrate():
+    n = 10000
+    while True:
+        start = time.perf_counter()
+        work(n)
+        took = time.perf_counter() - start
+        if took > SECONDS / 5:
+            return max(1, int(n * SECONDS / took))
+        n *= 2
+
+
+def threads_ratio(threads, n):
+    """CPUs kept busy by `threads` threads: CPU time / wall time from the common start."""
+    gate = threading.Barrier(threads + 1)
+
+    def run():
+        gate.wait()
+        work(n)
+
+    crew = [threading.Thread(target=run) for _ in range(threads)]
+    for t in crew:
+        t.start()
+    gate.wait()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for t in crew:
+        t.join()
+    return (time.process_time() - cpu) / max(time.perf_counter() - wall, 1e-9)
+
+
+def processes_ratio(processes, n):
+    """The same with a process in place of each thread: what the machine grants today."""
+    crew = [subprocess.Popen([sys.executable, "-I", "-B", os.path.abspath(__file__),
+                              json.dumps({"spin": n * 3})], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            for _ in range(processes)]
+    spans = [json.loads(p.communicate()[0]) for p in crew]
+    cpu = sum(s[2] for s in spans)
+    return cpu / max(max(s[1] for s in spans) - min(s[0] for s in spans), 1e-9)
+
+
+def spin(n):
+    start, cpu = time.monotonic(), time.process_time()
+    work(n)
+    print(json.dumps([start, time.monotonic(), time.process_time() - cpu]))
+
+
+def best_of(threads, n, enough):
+    best = 0.0
+    for _ in range(TRIES):
+        best = max(best, threads_ratio(threads, n))
+        if best >= enough:
+            break
+    return best
+
+
+def own_control(threads):
+    """A free-threaded build with its GIL switched on is a GIL build as far as this goes."""
+    run = subprocess.run([sys.executable, "-I", "-B", "-X", "gil=1", os.path.abspath(__file__),
+                          json.dumps({"ratio_only": threads})], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        return {"name": "itself with the GIL on", "ratio": json.loads(run.stdout)}
+    except ValueError:
+        return None
+
+
+def judge_ft(threads, best, need, control, granted):
+    """The verdict on a free-threaded build, and why."""
+    if best >= need:
+        if control and control["ratio"] >= min(need, 1.3):
+            return "inconclusive", (f"the control, {control['name']}, ran in parallel too "
+                                    f"({control['ratio']:.2f}): this measure tells nothing")
+        return "pass", f"{threads} threads kept {best:.2f} CPUs busy"
+    if granted < need:
+        return "inconclusive", (f"the machine is busy: {threads} separate processes got "
+                                f"{granted:.2f} CPUs")
+    if best < 1 + 0.15 * (threads - 1):
+        return "fail", f"threads take turns, while {threads} processes got {granted:.2f} CPUs"
+    return "inconclusive", f"threads kept {best:.2f} CPUs busy, processes {granted:.2f}"
+
+
+def judge_gil(threads, best, need, granted):
+    if best > 1.3:
+        return "fail", "threads run at the same time in a build that should have a GIL"
+    if granted < need:
+        return "inconclusive", "the machine is busy: separate processes do no better"
+    return "pass", f"threads take turns, while {threads} processes got {granted:.2f} CPUs"
+
+
+def main():
+    p = params()
+    if "spin" in p:
+        return spin(p["spin"])
+    if "ratio_only" in p:
+        threads = p["ratio_only"]
+        return print(max(threads_ratio(threads, calibrate()) for _ in range(2)))
+
+    ft = p["variant"] == "ft"
+    threads = int(p.get("threads", 2))
+    cpus = os.process_cpu_count() or 1
+    need = 1 + 0.4 * (threads - 1)
+    expected = f">= {need:.1f} CPUs" if ft else "1 CPU"
+    if threads < 2 or cpus < threads:
+        check("parallel", expected, f"{cpus} CPUs for {threads} threads", "inconclusive",
+              "one CPU cannot show that two threads run at once", proof=ft)
+        return done()
+    n = calibrate()
+    best = best_of(threads, n, need)
+    granted = 0.0
+    if best < need:
+        granted = max(processes_ratio(threads, n) for _ in range(2))
+    if ft:
+        control = p.get("control") or own_control(threads)
+        verdict, why = judge_ft(threads, best, need, control, granted)
+    else:
+        control = None
+        verdict, why = judge_gil(threads, best, need, granted)
+    seen = {"cpus": round(best, 2), "threads": threads, "gil": "on" if gil_on() else "off"}
+    if control:
+        seen["control"] = {"name": control["name"], "cpus": round(control["ratio"], 2)}
+    emit(ratio=best)
+    check("parallel", expected, seen, verdict, why, proof=ft)
+    done()
+
+
+main()

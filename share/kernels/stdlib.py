@@ -1,0 +1,163 @@
+"""Every extension module of the standard library imports, and leaves the GIL as it was.
+
+Twice: all in one process, as a large program would; and each alone in a fresh process, so that
+every module that switches the GIL on is named and not only the first one.
+
+Parameters: variant; jobs, how many processes at once; import, a list of more modules to load (by
+name, or the path of an extension).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import EXTENSION_SUFFIXES
+
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from ungil_kernel import check, described, done, gil_on, named_in, params, watched_import
+
+# Made by CPython's authors to switch the GIL on; only in a build with the test modules.
+MADE_TO_FAIL = {"_testsinglephase"}
+
+# The answer is the exit status (0, or 10 for "the GIL is on") and what was printed on the way.
+ALONE = """
+import sys
+__import__(sys.argv[1])
+sys.exit(10 if getattr(sys, "_is_gil_enabled", lambda: True)() else 0)
+"""
+
+
+def module_name(top, path):
+    for suffix in sorted(EXTENSION_SUFFIXES, key=len, reverse=True):
+        if path.endswith(suffix):
+            return os.path.relpath(path[:-len(suffix)], top).replace(os.sep, ".")
+    return None
+
+
+def extensions():
+    """All there are: built in, in lib-dynload, and whatever lies elsewhere in the library."""
+    found = dict.fromkeys(sys.builtin_module_names, "built-in")
+    library = os.path.dirname(os.__file__)
+    for folder, below, files in os.walk(library):
+        below[:] = [d for d in below if d not in ("site-packages", "dist-packages", "__pycache__")]
+        top = folder if os.path.basename(folder) == "lib-dynload" else library
+        for file in files:
+            name = module_name(top, os.path.join(folder, file))
+            if name:
+                found[name] = os.path.join(folder, file)
+    return {n: found[n] for n in sorted(found) if n not in MADE_TO_FAIL | {"__main__"}}
+
+
+def alone(name):
+    """(error, culprits) of one import in a process of its own."""
+    try:
+        run = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", ALONE, name],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True, errors="replace", timeout=60)
+    except subprocess.TimeoutExpired:
+        return "the import did not end within 60 s", []
+    if run.returncode == 10:
+        return None, named_in(run.stderr) or [name]
+    if run.returncode < 0:
+        return f"killed by signal {-run.returncode}", []
+    if run.returncode:
+        return (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1], []
+    return None, []
+
+
+def report(name, ft, count, broken, culprits, why):
+    """broken: error text by module; culprits: file by module that switched the GIL on."""
+    named = [{"module": n, "file": f} for n, f in culprits.items()]
+    named += [{"module": n, "error": e} for n, e in broken.items()]
+    seen = f"{count - len(broken)} of {count} imported"
+    expected = f"{count} of {count} imported"
+    if ft:
+        expected += ", GIL off"
+        seen += ", GIL on" if culprits else ", GIL off"
+    if culprits:
+        why = "the GIL came back on: " + ", ".join(f"{n} ({f})" for n, f in culprits.items())
+    elif broken:
+        why = "cannot be imported: " + ", ".join(f"{n} ({e})" for n, e in broken.items())
+    check(name, expected, seen, "fail" if named else "pass", why, proof=ft and (bool(culprits) or not broken),
+          culprits=named)
+
+
+def sweep_together(ft, found):
+    broken, culprits = {}, {}
+    started_on = gil_on()
+    for name in found:
+        error, culprit = watched_import(name)
+        if error:
+            broken[name] = error
+        if culprit and ft:
+            culprits[culprit["module"]] = culprit["file"]
+    if ft and started_on:
+        check("stdlib-together", "GIL off", "GIL on", "fail",
+              "the GIL was on before the first import", proof=True)
+        return
+    report("stdlib-together", ft, len(found), broken, culprits,
+           "a large program loads many of them")
+
+
+def sweep_alone(ft, found, jobs):
+    broken, culprits = {}, {}
+    with ThreadPoolExecutor(jobs) as pool:
+        for name, (error, on) in zip(found, pool.map(alone, found)):
+            if error:
+                broken[name] = error
+            for module in on if ft else ():
+                culprits[module] = found.get(module) or described(module)["file"]
+    report("stdlib-alone", ft, len(found), broken, culprits,
+           "each in a fresh process, so that none hides behind another")
+
+
+def only(target):
+    """In a process of its own: import one thing, answer on what was standard output."""
+    answer = os.dup(1)
+    os.dup2(2, 1)  # what it prints must not mix with the answer
+    started_on = gil_on()
+    error, culprit = watched_import(target)
+    os.write(answer, json.dumps([started_on, error, culprit]).encode())
+
+
+def extra(ft, target):
+    """With site-packages, unlike the sweeps: it was asked for by name."""
+    name = f"import:{os.path.basename(target)}"
+    run = subprocess.run([sys.executable, "-I", "-B", os.path.abspath(__file__),
+                          json.dumps({"only": target})], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, errors="replace")
+    try:
+        started_on, error, culprit = json.loads(run.stdout)
+    except ValueError:
+        started_on, culprit = False, None
+        error = f"ended with status {run.returncode} on import"
+    if error:
+        check(name, "imported", error, "fail", "it was asked for, and cannot be imported")
+    elif not ft:
+        check(name, "imported", "imported", "pass", "asked for")
+    elif culprit:
+        check(name, "GIL off", "GIL on", "fail",
+              f"{culprit['module']} ({culprit['file']}) does not declare that it can run without "
+              "the GIL", proof=True, culprits=[culprit])
+    elif started_on:
+        check(name, "GIL off", "GIL on", "fail", "the GIL was on before the import", proof=True)
+    else:
+        check(name, "GIL off", "GIL off", "pass", "asked for", proof=True)
+
+
+def main():
+    p = params()
+    if "only" in p:
+        only(p["only"])
+        return
+    ft = p["variant"] == "ft"
+    found = extensions()
+    sweep_alone(ft, found, max(1, int(p.get("jobs", 2))))
+    sweep_together(ft, found)
+    for target in p.get("import", []):
+        extra(ft, target)
+    done()
+
+
+main()

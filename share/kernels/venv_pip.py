@@ -1,0 +1,70 @@
+"""A virtual environment made by this interpreter has a working pip of the same kind.
+
+Made in a temporary directory and removed again; pip is the one that CPython carries, so no network.
+
+Parameters: variant.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from ungil_kernel import check, done, gil_on, params
+
+INSIDE = """
+import json, sys
+from pip import __version__
+from pip._internal.utils.compatibility_tags import get_supported
+json.dump({"pip": __version__, "tag": str(get_supported()[0]), "base": sys.base_prefix,
+           "gil": getattr(sys, "_is_gil_enabled", lambda: True)()}, sys.stdout)
+"""
+
+
+def call(argv):
+    """(output, error). Nothing may be written into the prefix: its files are in the manifest."""
+    env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+    run = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                         errors="replace")
+    if run.returncode == 0:
+        return run.stdout, None
+    last = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:]
+    return None, f"status {run.returncode}: " + "".join(last)
+
+
+def examine(where, ft):
+    python = os.path.join(where, "bin", "python")
+    _, error = call([sys.executable, "-I", "-B", "-m", "venv", where])
+    if error:
+        check("venv", "made", error, "fail", "python -m venv")
+        check("pip", "works", None, "skip", "there is no environment to try it in")
+        return
+    text, error = call([python, "-I", "-B", "-c", INSIDE])
+    if error:
+        check("venv", "made", "made", "pass", "python -m venv")
+        check("pip", "works", error, "fail", "pip in a new environment")
+        return
+    inside = json.loads(text)
+    same = os.path.realpath(inside["base"]) == os.path.realpath(sys.base_prefix)
+    right = same and inside["gil"] == gil_on()
+    check("venv", {"base": sys.base_prefix, "gil": "on" if gil_on() else "off"},
+          {"base": inside["base"], "gil": "on" if inside["gil"] else "off"},
+          "pass" if right else "fail", "an environment must be of the same kind as its base")
+    _, error = call([os.path.join(where, "bin", "pip"), "--version"])
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    wanted = f"{tag}-{tag}{sys.abiflags}"
+    seen = error or "-".join(inside["tag"].split("-")[:2])
+    check("pip", wanted, seen, "pass" if seen == wanted else "fail",
+          "the kind of wheel that it installs; pip " + inside["pip"])
+
+
+def main():
+    ft = params()["variant"] == "ft"
+    with tempfile.TemporaryDirectory(prefix="ungil-venv-") as where:
+        examine(os.path.join(where, "v"), ft)
+    done()
+
+
+main()
