@@ -1,0 +1,163 @@
+/* fs_beneath_*: making files below one directory and nowhere else, see fs.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef HAVE_LINUX_OPENAT2_H
+#include <linux/openat2.h>
+#endif
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+struct fs_beneath {
+    int fd;
+    char *dir;
+    char *last;  /* the directory opened last, relative; NULL: none yet */
+    int last_fd; /* archives come in directory order: most files hit this */
+};
+
+int fs_beneath_open(const char *dir, struct fs_beneath **out)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(E_FAILED, "cannot open the directory %s", dir);
+    struct fs_beneath *b = xcalloc(1, sizeof *b);
+    *b = (struct fs_beneath){.fd = fd, .dir = xstrdup(dir), .last_fd = -1};
+    *out = b;
+    return 0;
+}
+
+void fs_beneath_free(struct fs_beneath *b)
+{
+    if (!b)
+        return;
+    close(b->fd);
+    if (b->last_fd >= 0)
+        close(b->last_fd);
+    free(b->dir);
+    free(b->last);
+    free(b);
+}
+
+/* One step down, never through a symlink: what is safe on every system. */
+static int step_down(int at, const char *name)
+{
+    return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int open_directory(struct fs_beneath *b, const char *relative)
+{
+#if defined(HAVE_LINUX_OPENAT2_H) && defined(SYS_openat2)
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve =
+                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, b->fd, relative, &how, sizeof how);
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return fd;
+#endif
+    autofree char *parts = xstrdup(relative);
+    int at = fcntl(b->fd, F_DUPFD_CLOEXEC, 0);
+    for (char *save = NULL, *part = strtok_r(parts, "/", &save); part && at >= 0;
+         part = strtok_r(NULL, "/", &save)) {
+        int next = step_down(at, part);
+        int why = errno;
+        close(at);
+        errno = why;
+        at = next;
+    }
+    return at;
+}
+
+static bool is_safe(const char *relative)
+{
+    if (!*relative || *relative == '/')
+        return false;
+    for (const char *p = relative; *p;) {
+        size_t n = strcspn(p, "/");
+        if (n == 2 && p[0] == '.' && p[1] == '.')
+            return false;
+        p += n + (p[n] == '/');
+    }
+    return true;
+}
+
+int fs_beneath_mkdirs(struct fs_beneath *b, const char *relative, mode_t mode)
+{
+    if (!is_safe(relative))
+        return fail(E_INTEGRITY, "the path \"%s\" leads out of %s", relative, b->dir);
+    autofree char *parts = xstrdup(relative);
+    autofd at = fcntl(b->fd, F_DUPFD_CLOEXEC, 0);
+    for (char *save = NULL, *part = strtok_r(parts, "/", &save); part;
+         part = strtok_r(NULL, "/", &save)) {
+        if (strcmp(part, ".") == 0)
+            continue;
+        if (mkdirat(at, part, mode) < 0 && errno != EEXIST)
+            return fail_errno(E_FAILED, "cannot make the directory %s in %s", relative, b->dir);
+        int next = step_down(at, part);
+        if (next < 0)
+            return fail_errno(E_INTEGRITY,
+                              "%s in %s goes through something that is not a directory", relative,
+                              b->dir);
+        close(at);
+        at = next;
+    }
+    return 0;
+}
+
+/* The descriptor (borrowed) of the directory that holds `relative`; makes it where it lacks. */
+static int parent_of(struct fs_beneath *b, const char *relative)
+{
+    if (!is_safe(relative))
+        return fail(E_INTEGRITY, "the path \"%s\" leads out of %s", relative, b->dir);
+    if (!strchr(relative, '/'))
+        return b->fd;
+    autofree char *dir = path_dir(relative);
+    if (b->last && strcmp(b->last, dir) == 0)
+        return b->last_fd;
+    int fd = open_directory(b, dir);
+    if (fd < 0 && errno == ENOENT) {
+        int rc = fs_beneath_mkdirs(b, dir, 0755);
+        if (rc < 0)
+            return rc;
+        fd = open_directory(b, dir);
+    }
+    if (fd < 0)
+        return fail_errno(E_INTEGRITY, "cannot open the directory %s in %s", dir, b->dir);
+    if (b->last_fd >= 0)
+        close(b->last_fd);
+    b->last_fd = fd;
+    str_set(&b->last, steal(&dir));
+    return fd;
+}
+
+int fs_beneath_create(struct fs_beneath *b, const char *relative, mode_t mode)
+{
+    int at = parent_of(b, relative);
+    if (at < 0)
+        return at;
+    const char *name = path_base(relative);
+    int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0 && errno == EEXIST && unlinkat(at, name, 0) == 0)
+        fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return fail_errno(E_FAILED, "cannot write %s in %s", relative, b->dir);
+    return fd;
+}
+
+int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *relative)
+{
+    int at = parent_of(b, relative);
+    if (at < 0)
+        return at;
+    const char *name = path_base(relative);
+    if (symlinkat(target, at, name) == 0)
+        return 0;
+    if (errno == EEXIST && unlinkat(at, name, 0) == 0 && symlinkat(target, at, name) == 0)
+        return 0;
+    return fail_errno(E_FAILED, "cannot make the link %s in %s", relative, b->dir);
+}

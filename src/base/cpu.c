@@ -1,0 +1,95 @@
+#include "base/cpu.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/str.h"
+
+int cpu_affinity(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+/* The quota in one directory of a cgroup v2 (cpu.max: "QUOTA PERIOD") or v1 hierarchy; 0: none. */
+static double quota_in(const char *dir)
+{
+    double quota = 0, period = 0;
+    autofree char *v2 = xasprintf("%s/cpu.max", dir);
+    autofree char *text = NULL;
+    if (fs_read_text(v2, &text) == 0)
+        return sscanf(text, "%lf %lf", &quota, &period) == 2 && period > 0 ? quota / period : 0;
+    autofree char *v1q = xasprintf("%s/cpu.cfs_quota_us", dir);
+    autofree char *v1p = xasprintf("%s/cpu.cfs_period_us", dir);
+    autofree char *q = NULL, *p = NULL;
+    if (fs_read_text(v1q, &q) == 0 && fs_read_text(v1p, &p) == 0) {
+        quota = atof(q);
+        period = atof(p);
+    }
+    return quota > 0 && period > 0 ? quota / period : 0;
+}
+
+/* The tightest quota from this process's own group up to the mount point. */
+static double quota_up(const char *mount, char *path)
+{
+    double tightest = 0;
+    for (;;) {
+        autofree char *dir = xasprintf("%s%s", mount, path);
+        double q = quota_in(dir);
+        if (q > 0 && (tightest == 0 || q < tightest))
+            tightest = q;
+        char *slash = strrchr(path, '/');
+        if (!slash || !*path)
+            return tightest;
+        *slash = '\0';
+    }
+}
+
+double cpu_quota(void)
+{
+    autofree char *groups = NULL;
+    if (fs_read_text("/proc/self/cgroup", &groups) < 0)
+        return 0;
+    double tightest = 0;
+    char *save = NULL;
+    for (char *line = strtok_r(groups, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = '\0';
+        controllers++;
+        double q = 0;
+        if (!*controllers)
+            q = quota_up("/sys/fs/cgroup", path);
+        else if (strstr(controllers, "cpu") && !strstr(controllers, "cpuset"))
+            q = quota_up("/sys/fs/cgroup/cpu", path);
+        if (q > 0 && (tightest == 0 || q < tightest))
+            tightest = q;
+    }
+    return tightest;
+}
+
+int cpu_count(void)
+{
+    int n = cpu_affinity();
+    double quota = cpu_quota();
+    if (quota > 0 && quota < n)
+        n = (int)quota + (quota > (int)quota);
+    return n > 0 ? n : 1;
+}
+
+double cpu_load(void)
+{
+    double load;
+    return getloadavg(&load, 1) == 1 ? load : -1;
+}

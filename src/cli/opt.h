@@ -1,0 +1,60 @@
+/* Options: one table a verb, from which getopt_long's tables, the help and the manual are made.
+ *
+ *     struct list_options o = {0};
+ *     struct optset set = {0};
+ *     list_table(&set, &o);
+ *     int rc = opt_parse(&cmd_list, &set, argc, argv, &operands);
+ */
+#ifndef UNGIL_CLI_OPT_H
+#define UNGIL_CLI_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+enum opt_kind { OPT_FLAG, OPT_UNSET, OPT_STRING, OPT_COUNT, OPT_SECONDS };
+
+struct opt {
+    const char *name; /* long name without "--" */
+    char letter;      /* short name, 0: none */
+    enum opt_kind kind;
+    void *value; /* bool (FLAG sets, UNSET clears), const char * (borrowed from argv), int, double;
+                    NULL in help */
+    const char *arg;  /* name of the argument in help: "DIR" */
+    const char *help; /* one or more sentences */
+};
+
+struct optset {
+    struct opt opts[32];
+    size_t n;
+};
+
+/* Values every verb shares; filled by opt_parse. */
+struct common {
+    const char *root; /* --root */
+    bool json;        /* --json, where the verb offers it */
+    bool quiet, verbose;
+};
+extern struct common common;
+
+void opt_add(struct optset *set, struct opt o);
+void opt_add_root(struct optset *set); /* --root DIR */
+void opt_add_json(struct optset *set); /* --json */
+
+struct verb;
+/* Parses; options and operands may be mixed ("--" ends options). What is left is in *operands
+ * (borrowed strings inside argv; free with strv_free). E_USAGE with the nearest option's name.
+ * OPT_HELP (1) when help was asked for and printed. */
+#define OPT_HELP 1
+int opt_parse(const struct verb *verb, struct optset *set, int argc, char **argv,
+              struct strv *operands);
+/* As opt_parse, but stops at the first operand: for `exec`, whose command has options of its own.
+ */
+int opt_parse_prefix(const struct verb *verb, struct optset *set, int argc, char **argv,
+                     struct strv *operands);
+
+void opt_help(const struct verb *verb,
+              bool manual); /* to stdout: help text, 80 columns; or roff for the manual */
+
+#endif

@@ -1,0 +1,84 @@
+#include "cli/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+enum { MAX_COLUMNS = 16 };
+
+struct table {
+    size_t columns, rows;
+    bool right[MAX_COLUMNS];
+    struct strv cells; /* row by row, the header first */
+};
+
+struct table *table_new(const char *columns)
+{
+    struct table *t = xcalloc(1, sizeof *t);
+    autofree char *names = xstrdup(columns);
+    for (char *save = NULL, *name = strtok_r(names, "|", &save); name && t->columns < MAX_COLUMNS;
+         name = strtok_r(NULL, "|", &save)) {
+        t->right[t->columns++] = *name == '>';
+        strv_add(&t->cells, *name == '>' ? name + 1 : name);
+    }
+    t->rows = 1;
+    return t;
+}
+
+void table_row(struct table *t, const char *const *cells)
+{
+    for (size_t i = 0; i < t->columns; i++)
+        strv_add(&t->cells, cells[i] ? cells[i] : "");
+    t->rows++;
+}
+
+/* Columns a UTF-8 string takes, taking every code point as one column. */
+static int width_of(const char *s)
+{
+    int n = 0;
+    for (; *s; s++)
+        n += (*s & 0xc0) != 0x80;
+    return n;
+}
+
+void table_print(struct table *t)
+{
+    int width[MAX_COLUMNS] = {0};
+    for (size_t i = 0; i < t->cells.n; i++) {
+        int w = width_of(t->cells.v[i]);
+        if (w > width[i % t->columns])
+            width[i % t->columns] = w;
+    }
+    const char *no_color = getenv("NO_COLOR");
+    bool bold = isatty(STDOUT_FILENO) && !(no_color && *no_color);
+    for (size_t r = 0; r < t->rows; r++) {
+        if (r == 0 && bold)
+            fputs("\033[1m", stdout);
+        for (size_t c = 0; c < t->columns; c++) {
+            const char *cell = t->cells.v[r * t->columns + c];
+            int pad = width[c] - width_of(cell);
+            bool last = c + 1 == t->columns;
+            printf("%s%*s%s%*s", c ? "  " : "", t->right[c] ? pad : 0, "", cell,
+                   t->right[c] || last ? 0 : pad, "");
+        }
+        fputs(r == 0 && bold ? "\033[0m\n" : "\n", stdout);
+    }
+}
+
+void table_free(struct table *t)
+{
+    if (!t)
+        return;
+    strv_free(&t->cells);
+    free(t);
+}
+
+void print_json(json_t *json)
+{
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(json);
+}

@@ -1,0 +1,57 @@
+/* Build: from one source tree to one staged prefix a variant.
+ *
+ * All variants run at the same time, each in its own in-tree copy of the source below the cache
+ * (<cache>/build/NAME-INPUTS/), under one GNU make jobserver that ungil owns. Stages: copy,
+ * configure, make, install. A finished stage is recorded in that directory (ungil-stages), so an
+ * interrupted build goes on from its last finished stage when inputs are equal. One log a stage:
+ * <cache>/log/NAME-STAGE.log.
+ */
+#ifndef UNGIL_CORE_BUILD_H
+#define UNGIL_CORE_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+struct recipe;
+struct variant;
+struct preset;
+struct source;
+struct progress;
+
+struct build {                     /* one variant */
+    const struct variant *variant; /* borrowed */
+    const char *name;              /* "3.14.7t"; borrowed */
+    const char *inputs; /* digest of everything the user and the recipe decide; borrowed */
+    char *destdir; /* in: owned by the caller, an existing empty directory on the root's file system
+                    */
+    /* out, owned; build_result_free */
+    char *prefix;        /* the staged prefix: destdir/opt/ungil/versions/NAME */
+    char *configure;     /* the command line that configured it */
+    char *compiler;      /* "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": first line of CC --version */
+    char *cc;            /* CC as used */
+    struct strv missing; /* optional modules that were not built */
+    struct strv stages;  /* "configure 24.8" … wall seconds, for the receipt */
+};
+
+struct build_opts {
+    const struct recipe *recipe;
+    const struct preset *preset;
+    const struct source *source;
+    const char *cache;
+    int jobs;     /* --jobs, at least 1 */
+    bool verbose; /* -v: stream the logs to stderr, each line with its variant in front */
+    bool keep;    /* keep build directories after success */
+    const struct progress *progress;
+};
+
+/* E_BUILD: the message names variant, stage and log, and carries the log's last lines that matter.
+ * E_SIGNAL: both stopped; err_hint says how to go on. On error nothing is left running; build
+ * directories stay for a resume. */
+int build_run(struct build *builds, size_t n, const struct build_opts *opts);
+/* Removes the build directories of these builds (after a successful install). */
+int build_clean(const struct build *builds, size_t n, const struct build_opts *opts);
+void build_result_free(struct build *b); /* the out members and destdir */
+
+#endif

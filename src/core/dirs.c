@@ -1,0 +1,57 @@
+#include "core/dirs.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/str.h"
+
+static char *home_below(const char *variable, const char *fallback)
+{
+    const char *value = getenv(variable);
+    if (value && *value == '/')
+        return xstrdup(value); /* the XDG specification: relative ones are to be ignored */
+    const char *home = getenv("HOME");
+    return path_join(home && *home ? home : "/", fallback);
+}
+
+static char *below_or_itself(const char *dir, const char *below)
+{
+    return below ? path_join(dir, below) : xstrdup(dir);
+}
+
+char *dirs_root(const char *option)
+{
+    const char *variable = getenv("UNGIL_ROOT");
+    if (option || (variable && *variable))
+        return path_absolute(option ? option : variable);
+    if (geteuid() == 0)
+        return xstrdup("/opt/ungil");
+    autofree char *data = home_below("XDG_DATA_HOME", ".local/share");
+    return path_join(data, "ungil");
+}
+
+char *dirs_cache(const char *below)
+{
+    autofree char *cache = home_below("XDG_CACHE_HOME", ".cache");
+    autofree char *own = path_join(cache, "ungil");
+    return below_or_itself(own, below);
+}
+
+char *dirs_config(const char *below)
+{
+    autofree char *config = home_below("XDG_CONFIG_HOME", ".config");
+    autofree char *own = path_join(config, "ungil");
+    return below_or_itself(own, below);
+}
+
+char *dirs_data(const char *below)
+{
+    const char *variable = getenv("UNGIL_DATADIR");
+    return below_or_itself(variable && *variable ? variable : UNGIL_DATADIR, below);
+}
+
+char *dirs_configured_prefix(const char *name)
+{
+    return xasprintf("/opt/ungil/versions/%s", name);
+}

@@ -1,0 +1,15 @@
+/* The kernels of share/kernels, compiled into the binary (embedded.c is made by Makefile.am). */
+#ifndef UNGIL_CORE_EMBEDDED_H
+#define UNGIL_CORE_EMBEDDED_H
+
+#include <stddef.h>
+
+struct embedded {
+    const char *name; /* "identity.py" */
+    const unsigned char *data;
+    size_t size;
+};
+extern const struct embedded embedded_files[];
+extern const size_t embedded_count;
+
+#endif

@@ -1,0 +1,32 @@
+/* install: the whole road from SPEC to two interpreters (README, "From SPEC to two interpreters").
+ */
+#ifndef UNGIL_CORE_INSTALL_H
+#define UNGIL_CORE_INSTALL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/source.h"
+
+struct progress;
+
+struct install_opts {
+    const char *root; /* resolved */
+    const char *cache;
+    const char *preset;  /* "quick" */
+    const char *variant; /* --variant: NULL: the pair */
+    struct source_opts source;
+    int jobs;
+    bool verbose, force, keep_failed, keep_build, share, bench, upgrade;
+    double lock_wait;
+    const struct progress *progress;
+    const char *command; /* for the lock file */
+};
+
+/* Provisions every SPEC (or recipe file). *report (owned): {"installed": [...], "unchanged":
+ * [...]}. */
+int install_run(const char *const *specs, size_t n, const struct install_opts *opts,
+                json_t **report);
+
+#endif

@@ -1,0 +1,24 @@
+/* The manifest of a prefix: ungil.mtree, every file with type, mode, size, SHA-256 (mtree(5)). */
+#ifndef UNGIL_CORE_MANIFEST_H
+#define UNGIL_CORE_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+/* Writes <prefix>/ungil.mtree over everything below prefix but itself and ungil.json. *digest
+ * (owned) is the manifest's SHA-256, hex. */
+int manifest_write(const char *prefix, char **digest);
+
+struct manifest_report {
+    size_t checked;
+    struct strv changed, missing,
+        extra; /* relative paths; "changed" says what: "bin/pip3: SHA-256" */
+};
+/* Compares the prefix with its manifest. 0 even when something differs: look at the report.
+ * __pycache__ files that the manifest does not list are not "extra": importing makes them. */
+int manifest_check(const char *prefix, struct manifest_report *report);
+void manifest_report_free(struct manifest_report *r);
+
+#endif

@@ -1,0 +1,76 @@
+/* Recipes: where a series comes from and how its variants are built. Data, never C.
+ *
+ * Read from, first hit wins: $UNGIL_RECIPES (a directory), $XDG_CONFIG_HOME/ungil/recipes,
+ * $datadir/ungil/recipes. Every section and key must be known; see recipes/README comments
+ * in 3.14.ini.
+ */
+#ifndef UNGIL_CORE_RECIPE_H
+#define UNGIL_CORE_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "core/release.h"
+
+struct pin {
+    char *release; /* "3.14.7" */
+    char *tag;     /* object id of the tag, or NULL */
+    char *commit, *tree, *date;
+    char *sha256_xz, *sha256_tgz; /* of Python-RELEASE.tar.xz / .tgz; hex; NULL: not known */
+};
+
+struct variant {
+    char *id;     /* "gil", "ft" */
+    char *suffix; /* "", "t" */
+    struct strv configure;
+    bool free_threaded; /* must be proven to run without the GIL */
+};
+
+struct preset {
+    char *id; /* "quick", "release" */
+    struct strv configure;
+    struct strv environment; /* NAME=value for configure */
+};
+
+struct recipe {
+    char *file;   /* path it was read from */
+    char *digest; /* SHA-256 of that file, hex */
+    char *series;
+    bool prerelease;       /* never chosen by default */
+    char *tag;             /* pattern: "v{release}" */
+    struct strv providers; /* "git" "tarball" "apt", in the order to try */
+    char *git;             /* URL */
+    char *tarball;         /* URL pattern: {release}, {base} (3.14.0 of 3.14.0rc1), {file} */
+    char *apt;             /* Debian source package: "python3.14" */
+    struct strv required, optional; /* importable module names */
+    bool install_tests;
+    struct variant *variants;
+    size_t n_variants;
+    struct preset *presets;
+    size_t n_presets;
+    struct pin *pins; /* newest first */
+    size_t n_pins;
+    char *sigstore_identity, *sigstore_issuer;
+};
+
+/* Reads and checks one file; E_USAGE names file, line, section and key. The caller frees. */
+int recipe_load(const char *file, struct recipe **out);
+/* The recipe of a series ("3.14"); E_USAGE lists the series that exist and the nearest. */
+int recipe_find(const char *series, struct recipe **out);
+/* The newest series not marked prerelease that pins a release. */
+int recipe_find_default(struct recipe **out);
+/* The series of all recipes, newest first. */
+int recipe_list(struct strv *series);
+void recipe_free(struct recipe *r);
+
+const struct variant *recipe_variant_by_suffix(const struct recipe *r, const char *suffix);
+const struct variant *recipe_variant_by_id(const struct recipe *r, const char *id);
+const struct preset *recipe_preset(const struct recipe *r, const char *id);
+const struct pin *recipe_pin(const struct recipe *r, const char *release);
+/* The tag's name and the URL of the source archive `file` ("Python-3.14.7.tar.xz"); owned. */
+char *recipe_tag(const struct recipe *r, const char *release);
+char *recipe_tarball_url(const struct recipe *r, const char *release, const char *base_url,
+                         const char *file);
+
+#endif

@@ -1,0 +1,62 @@
+/* The store: <root>/versions, bin, stage, lock. Plain files, no database. See DESIGN "commit" and
+ * the README. */
+#ifndef UNGIL_CORE_STORE_H
+#define UNGIL_CORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+struct receipt;
+
+struct store {
+    char *root;     /* absolute */
+    char *versions; /* root/versions */
+    char *stage;    /* root/stage */
+    char *bin;      /* root/bin */
+    int lock;       /* descriptor of root/lock when locked, -1 */
+};
+
+/* Names the paths; touches nothing. */
+void store_open(struct store *s, const char *root);
+void store_close(struct store *s); /* unlocks and frees */
+
+/* Creates the directories and takes the lock (flock). Held by another: waits `wait_seconds` (< 0:
+ * for ever), saying on stderr for whom (the lock file's text: pid, command, since), then E_BUSY.
+ * `command`: what to write there. A read-only or foreign root is E_FAILED with what to do. Sweeps
+ * stale stages once locked. */
+int store_lock(struct store *s, const char *command, double wait_seconds);
+
+/* Receipts of all installed prefixes (array of n, owned), in name_compare order. No lock needed. A
+ * directory in versions/ without a readable receipt is warned about, not listed. */
+int store_list(const struct store *s, struct receipt ***out, size_t *n);
+void store_list_free(struct receipt **list, size_t n);
+/* One installed name; a series or a pair's release also finds ("3.14t" the newest 3.14.*t).
+ * E_FAILED with the nearest names. */
+int store_find(const struct store *s, const char *name, struct receipt **out);
+char *store_prefix(const struct store *s, const char *name); /* owned: versions/NAME */
+
+/* An empty private directory in stage/ for NAME; owned path. */
+int store_stage(const struct store *s, const char *name, char **dir);
+
+struct store_commit {
+    const char *name;   /* "3.14.7t" */
+    const char *prefix; /* the finished staged prefix: manifest and receipt written */
+};
+/* DESIGN 4.6 for all of them in turn: syncfs once, then each renamed into versions/ (EXCHANGE over
+ * an older build), parent fsynced, links remade, old trees deleted. Killed anywhere, the next run
+ * finds old or new. */
+int store_commit(struct store *s, const struct store_commit *commits, size_t n);
+
+int store_remove(struct store *s, const char *const *names,
+                 size_t n); /* renamed into stage/ first, then links, then deleted */
+
+/* Makes root/bin what versions/ says: DESIGN section 2. `into`: another directory instead (ungil
+ * link --into). Names that are not ungil's own links are never overwritten: E_FAILED naming the
+ * file. The default (python, python3): root/default if it names an installed prefix, else the
+ * newest GIL build. */
+int store_link(const struct store *s, const char *into);
+int store_set_default(const struct store *s, const char *name); /* NULL: automatic again */
+
+#endif

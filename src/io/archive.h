@@ -1,0 +1,43 @@
+/* Archives by libarchive, used as a parser only; what is written goes through fs_beneath. */
+#ifndef UNGIL_IO_ARCHIVE_H
+#define UNGIL_IO_ARCHIVE_H
+
+#include <stddef.h>
+
+struct archive_limits {
+    unsigned long long bytes; /* of all files unpacked together */
+    unsigned long entries;
+};
+#define ARCHIVE_LIMITS_SOURCE                                                                      \
+    {                                                                                              \
+        .bytes = 2ull << 30, .entries = 100000                                                     \
+    }
+
+/* Unpacks a .tar.{xz,gz,bz2,zst} into the existing directory `dir`, leaving out `strip` leading
+ * path components. Only regular files, directories and symlinks that stay inside; absolute or ".."
+ * paths, hard links out, devices, setuid/setgid bits, more than the limits: E_INTEGRITY naming the
+ * entry, and the caller removes dir. Modes become 0755 or 0644; times are kept. */
+int archive_unpack(const char *file, const char *dir, int strip,
+                   const struct archive_limits *limits);
+
+/* Writing mtree(5): one entry a call, in order. */
+struct archive_mtree;
+int archive_mtree_open(const char *file, struct archive_mtree **out);
+struct stat;
+int archive_mtree_add(struct archive_mtree *m, const char *relative, const struct stat *st,
+                      const char *link_target, const char *sha256_hex);
+int archive_mtree_close(struct archive_mtree *m); /* frees, also on error */
+
+/* Reading one: calls back for each entry. type: 'f', 'd', 'l'. */
+struct archive_mtree_entry {
+    const char *path;
+    char type;
+    unsigned mode;
+    unsigned long long size;
+    const char *link;
+    char sha256[65]; /* "" when absent */
+};
+int archive_mtree_read(const char *file,
+                       int (*each)(const struct archive_mtree_entry *e, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,75 @@
+/* ungil: provisions CPython with and without the GIL, side by side and proven. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "cli/cmd.h"
+
+/* What `ungil help` lists, in this order. */
+const struct verb *const verbs[] = {
+    &cmd_help,
+};
+const size_t n_verbs = lengthof(verbs);
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < n_verbs; i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[64];
+    for (size_t i = 0; i < n_verbs; i++)
+        names[i] = verbs[i]->name;
+    const char *nearest = str_nearest(name, names, n_verbs);
+    int rc = fail(E_USAGE, "there is no verb \"%s\"", name);
+    if (nearest)
+        return err_hint(rc, "did you mean \"ungil %s\"? \"ungil help\" lists all of them", nearest);
+    return err_hint(rc, "\"ungil help\" lists all of them");
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        cmd_help.run(1, (char *[]){"help", NULL});
+        return fail(E_USAGE, "which verb?");
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts(PACKAGE_STRING);
+        return 0;
+    }
+    bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+    const struct verb *verb = find_verb(help ? "help" : argv[1]);
+    return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(argv[1]);
+}
+
+/* Ends the way the signal would have ended ungil, so that a calling shell or make knows. */
+static void raise_again(int signo)
+{
+    signal(signo, SIG_DFL);
+    raise(signo);
+}
+
+int main(int argc, char **argv)
+{
+    log_init(LOG_NORMAL);
+    int rc = proc_init();
+    if (rc == 0)
+        rc = run(argc, argv);
+    if (rc >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        rc = fail_errno(E_FAILED, "cannot write the result to standard output");
+    if (rc < 0 && *err_message())
+        fprintf(stderr, "%s%s\n",
+                log_colour() ? "ungil: \033[31merror:\033[0m " : "ungil: error: ", err_message());
+    if (rc < 0 && err_hint_text())
+        fprintf(stderr, "       %s\n", err_hint_text());
+    if (rc == E_SIGNAL && proc_interrupted())
+        raise_again(proc_interrupted());
+    return err_exit_status(rc);
+}
