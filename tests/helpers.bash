@@ -1,0 +1,277 @@
+# What every test file loads first:
+#
+#     load helpers
+#
+# and has then, in each of its tests:
+#
+#   $UNGIL                    the program under test; `run ungil ...` runs it with a time limit
+#   a home of its own         HOME, XDG_*, UNGIL_ROOT and the working directory are below $BATS_TEST_TMPDIR; nothing of the
+#                             caller's environment that steers compilers, make, Python, curl or ungil is left
+#   mini_upstream             a miniature CPython, 3.99.1 and 3.99.2 (tests/upstream/mini.sh), as the only recipe there is;
+#                             `knob NAME [VALUE]` makes it fail, sleep ...; `unknob NAME` makes it good again
+#   start_web, start_faulty   lighttpd with git (smart HTTP) and files; a server that misbehaves (tests/upstream/faulty.py).
+#                             Started before mini_upstream, they are where its recipe points to
+#   real_pair                 a real CPython pair, built by ungil once for all test files (some minutes)
+#
+# Afterwards the servers are stopped, and a test that left a process behind fails.
+#
+# A test may define setup and teardown of its own: it calls common_setup and common_teardown there.
+#
+# Run one file by hand from the build directory:   UNGIL=$PWD/ungil bats ../tests/20-store.bats
+
+TESTS=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
+TOP=${TESTS%/*}
+BUILD=${UNGIL_TEST_BUILD:-$([ -n "${UNGIL:-}" ] && dirname "$UNGIL" || echo "$TOP/build")}
+UNGIL=${UNGIL:-$BUILD/ungil}
+export TESTS TOP BUILD UNGIL
+
+bats_require_minimum_version 1.5.0
+for lib in bats-support bats-assert bats-file; do
+	for dir in ${BATS_LIB_PATH//:/ } /usr/lib/bats /usr/share/bats /usr/lib /usr/lib/node_modules; do
+		if [ -e "$dir/$lib/load.bash" ]; then
+			load "$dir/$lib/load.bash"
+			continue 2
+		fi
+	done
+	echo "no $lib found: install it, or say where it is with BATS_LIB_PATH" >&2
+	return 1
+done
+
+# --- before and after each test ------------------------------------------------------------------
+
+common_setup() {
+	local v
+	for v in ${!UNGIL_*} ${!PYTHON*} ${!GIT_*} ${!XDG_*}; do
+		case $v in UNGIL_TEST_*) ;; *) unset "$v" ;; esac
+	done
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS CC CFLAGS CPPFLAGS LDFLAGS CONFIG_SITE DESTDIR
+	unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY all_proxy ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR
+	export LC_ALL=C.UTF-8 TERM=dumb no_proxy=127.0.0.1,localhost
+	export HOME=$BATS_TEST_TMPDIR/home UNGIL_ROOT=$BATS_TEST_TMPDIR/root
+	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache UNGIL_RECIPES=$BATS_TEST_TMPDIR/no-recipes
+	mkdir -p "$HOME" "$UNGIL_RECIPES" "$BATS_TEST_TMPDIR/cwd"
+	cd "$BATS_TEST_TMPDIR/cwd" || return 1
+	WEB='' FAULTY='' SERVERS=()
+}
+
+common_teardown() {
+	local pid status=0
+	for pid in "${SERVERS[@]}"; do
+		kill "$pid" 2>/dev/null || true
+	done
+	for pid in $(processes_left); do
+		echo "# left running: $pid $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
+		kill -9 "$pid" 2>/dev/null || true
+		status=1
+	done
+	cd / && chmod -R u+rwX "$BATS_TEST_TMPDIR" 2>/dev/null
+	return $status
+}
+
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# The process ids of whatever works in this test's directory, or has its program there; the servers apart.
+processes_left() {
+	local p pid where
+	for p in /proc/[0-9]*; do
+		pid=${p#/proc/}
+		case " $$ $BASHPID ${SERVERS[*]} " in *" $pid "*) continue ;; esac
+		where=$(readlink "$p/cwd" "$p/exe" 2>/dev/null) || continue
+		case $where in
+		*"$BATS_TEST_TMPDIR"/*)
+			# this test's own shells stand in its directory too
+			if ! tr '\0' ' ' 2>/dev/null <"$p/cmdline" | grep -q 'bats'; then echo "$pid"; fi
+			;;
+		esac
+	done
+}
+
+# --- running ungil -------------------------------------------------------------------------------
+
+# ungil ARGUMENT...: with a limit, so that a hang is a failure (124) and not the end of the whole run
+ungil() { timeout -k 5 "${LIMIT:-120}" "$UNGIL" "$@"; }
+
+# background COMMAND...: sets PID. Bats waits for its descriptor 3, which a background process must therefore not hold.
+background() {
+	"$@" 3>&- </dev/null &
+	PID=$!
+}
+
+# within SECONDS COMMAND...: until it succeeds
+within() {
+	local end=$((SECONDS + $1 + 1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { echo "not within the time: $*" >&2; return 1; }
+		sleep 0.02
+	done
+}
+
+# shellcheck disable=SC2154
+assert_exit() { # assert_exit STATUS: of the last `run`, and says what it printed
+	if [ "$status" -ne "$1" ]; then
+		fail "exit status $status, expected $1; output: $output" # both are set by run
+	fi
+}
+
+# No name is visible that is not whole: what list shows has a receipt, passes verify --files, and there is nothing else.
+assert_store_is_sound() {
+	local d
+	for d in "$UNGIL_ROOT"/versions/*/; do
+		[ -d "$d" ] || continue
+		assert_file_exist "$d/ungil.json"
+		assert_file_exist "$d/ungil.mtree"
+		python3 -m json.tool "$d/ungil.json" >/dev/null || fail "not JSON: $d/ungil.json"
+	done
+	for d in "$UNGIL_ROOT"/bin/*; do
+		if [ -L "$d" ] && [ ! -e "$d" ]; then fail "dangling: $d -> $(readlink "$d")"; fi
+	done
+	run ungil list
+	assert_exit 0
+	if [ -n "$(ls "$UNGIL_ROOT/versions" 2>/dev/null)" ]; then
+		run ungil verify --files
+		assert_exit 0
+	fi
+}
+
+assert_nothing_installed() {
+	run ls -A "$UNGIL_ROOT/versions"
+	assert_output --regexp '^$|No such file'
+	run bash -c 'ls -A "$UNGIL_ROOT/stage" 2>/dev/null'
+	assert_output ''
+}
+
+# --- upstreams -----------------------------------------------------------------------------------
+
+mini_upstream() {
+	MINI=$BATS_TEST_TMPDIR/mini
+	if [ -n "$FAULTY" ]; then
+		export MINI_TAR_URL=$FAULTY/${FAULT:-ok} MINI_PROVIDERS=${MINI_PROVIDERS:-tarball}
+	elif [ -n "$WEB" ]; then
+		export MINI_GIT_URL=$WEB/git/cpython.git MINI_TAR_URL=$WEB/tarballs
+	fi
+	"$TESTS/upstream/mini.sh" "$MINI" >&2
+	export UNGIL_RECIPES=$MINI/recipes
+	RECIPE=$MINI/recipes/3.99.ini
+}
+
+knob() { printf '%s\n' "${2:-}" >"$MINI/control/$1"; }
+unknob() { rm -f "$MINI/control/$1"; }
+
+# set_key SECTION KEY VALUE: in the miniature's recipe
+set_key() {
+	sed -i "/^\[$1\]/,/^\[/s|^$2 =.*|$2 = $3|" "$RECIPE"
+}
+
+# pin RELEASE FILE: the recipe's digest of RELEASE's tarball becomes that of FILE
+pin() {
+	local sum
+	sum=$(sha256sum "$2")
+	set_key "pin ${1//./\\.}" sha256-tar.xz "${sum%% *}"
+}
+
+# --- servers on loopback -------------------------------------------------------------------------
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start_web: lighttpd. $WEB/git/cpython.git is the miniature's repository, $WEB/tarballs/ its archives.
+# Git's own CGI program answers for $WEB/git.
+start_web() {
+	local port backend conf=$BATS_TEST_TMPDIR/lighttpd.conf _ root=${1:-$BATS_TEST_TMPDIR/mini}
+	backend=$(git --exec-path)/git-http-backend
+	mkdir -p "$root"
+	WEB_LOG=$BATS_TEST_TMPDIR/access.log
+	for _ in 1 2 3; do
+		port=$(free_port)
+		cat >"$conf" <<END
+server.document-root = "$root"
+server.bind = "127.0.0.1"
+server.port = $port
+server.errorlog = "$BATS_TEST_TMPDIR/lighttpd.log"
+server.modules = ("mod_accesslog", "mod_alias", "mod_cgi", "mod_setenv")
+accesslog.filename = "$WEB_LOG"
+accesslog.format = "%m %U%q %s %{Range}i"
+\$HTTP["url"] =~ "^/git/" {
+	alias.url = ("/git" => "$backend")
+	cgi.assign = ("" => "")
+	setenv.set-environment = ("GIT_PROJECT_ROOT" => "$root/git", "GIT_HTTP_EXPORT_ALL" => "1",
+		"GIT_CONFIG_COUNT" => "1", "GIT_CONFIG_KEY_0" => "safe.directory", "GIT_CONFIG_VALUE_0" => "*")
+}
+END
+		PATH=$PATH:/usr/sbin background lighttpd -D -f "$conf"
+		SERVERS+=("$PID")
+		WEB_PID=$PID
+		WEB=http://127.0.0.1:$port
+		if within 5 bash -c "exec 2>/dev/null 9<>/dev/tcp/127.0.0.1/$port"; then return 0; fi
+	done
+	cat "$BATS_TEST_TMPDIR/lighttpd.log" >&2
+	return 1
+}
+
+# What lighttpd was asked: METHOD PATH STATUS RANGE, a line each. It keeps them to itself until it changes its log file.
+web_log() {
+	kill -HUP "$WEB_PID"
+	sleep 0.5
+	cat "$WEB_LOG"
+}
+
+# start_faulty [FAULT [tls]]: the misbehaving server; the miniature's tarballs are at $FAULTY/FAULT/ (see faulty.py).
+# With tls its certificate is signed by nobody; it is in $CERTIFICATE.
+start_faulty() {
+	local root=$BATS_TEST_TMPDIR/mini/tarballs port_file=$BATS_TEST_TMPDIR/faulty.port scheme=http
+	local -a tls=()
+	FAULT=${1:-ok} FAULTY_LOG=$BATS_TEST_TMPDIR/faulty.log
+	mkdir -p "$root"
+	rm -f "$port_file"
+	: >"$FAULTY_LOG"
+	if [ "${2:-}" = tls ]; then
+		CERTIFICATE=$BATS_TEST_TMPDIR/certificate.pem scheme=https
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+			-keyout "$BATS_TEST_TMPDIR/key.pem" -out "$CERTIFICATE" 2>/dev/null
+		tls=("$CERTIFICATE" "$BATS_TEST_TMPDIR/key.pem")
+	fi
+	background python3 "$TESTS/upstream/faulty.py" "$root" "$port_file" "$FAULTY_LOG" "${tls[@]}"
+	SERVERS+=("$PID")
+	within 10 test -e "$port_file"
+	FAULTY=$scheme://127.0.0.1:$(cat "$port_file")
+}
+
+# how often the misbehaving server was asked
+requests() { wc -l <"$FAULTY_LOG"; }
+
+# --- the real thing ------------------------------------------------------------------------------
+
+# real_pair: sets REAL_ROOT (a root with a verified real pair), REAL (3.13.N) and UNGIL_ROOT=$REAL_ROOT. The first test
+# that asks builds it, from Debian's source package (tests/upstream/source.sh); the others wait for it. It stays in the
+# build directory until `make clean`; in CI, until the program changes. Tests must not change it: they copy what they change.
+real_pair() {
+	local keep=$BUILD/real-pair why
+	mkdir -p "$keep"
+	exec 8>"$keep/lock"
+	flock 8
+	why=$("$TESTS/upstream/source.sh" "$keep/source" 2>&1 >"$keep/tarball") || { flock -u 8; skip "$why"; }
+	REAL_ROOT=$keep/root REAL=$(sed -n 's/.*python3[.]13_\(.*\)[.]orig.*/\1/p' "$keep/tarball")
+	export REAL_ROOT REAL UNGIL_ROOT=$REAL_ROOT
+	export UNGIL_RECIPES=$TOP/recipes
+	if [ "$UNGIL" -nt "$keep/failed" ]; then rm -f "$keep/failed"; fi
+	if [ "${CI:-}" = true ] && [ "$UNGIL" -nt "$keep/done" ]; then rm -rf "$keep/done" "$REAL_ROOT"; fi
+	if [ ! -e "$keep/done" ]; then
+		if [ -e "$keep/failed" ]; then
+			flock -u 8
+			fail "the real pair could not be built: see $keep/log"
+		fi
+		if ! XDG_CACHE_HOME=$keep/cache timeout 1500 "$UNGIL" install "$REAL" --source "$(cat "$keep/tarball")" \
+			>"$keep/log" 2>&1 3>&- 8>&- </dev/null; then
+			touch "$keep/failed"
+			flock -u 8
+			tail -n 30 "$keep/log" >&2
+			fail "the real pair could not be built: see $keep/log"
+		fi
+		touch "$keep/done"
+	fi
+	flock -u 8
+	exec 8>&-
+}

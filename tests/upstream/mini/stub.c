@@ -1,0 +1,149 @@
+/*
+ * The interpreter of the miniature CPython. It answers what ungil asks of an interpreter, and nothing else:
+ *
+ *   -V, -VV                         the version text, as CPython words it
+ *   [-I -B ...] DIR/KERNEL.py JSON  the answers of that kernel on descriptor 3 (see share/kernels/ungil_kernel.py):
+ *                                   every check passes, unless a file in the control directory says otherwise
+ *   anything else                   nothing, successfully
+ *
+ * VERSION, FT (0 or 1) and CONTROL (the control directory, see tests/upstream/mini.sh) come from the Makefile.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static FILE *channel;
+static const char *parameters = "{}";
+
+static int wished(const char *knob)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%s", CONTROL, knob);
+	return access(path, F_OK) == 0;
+}
+
+static void check(const char *name, int good, int proof)
+{
+	fprintf(channel,
+	        "{\"check\": \"%s\", \"expected\": \"good\", \"seen\": \"%s\", \"verdict\": \"%s\", \"why\": \"the stub says so\", \"proof\": %s}\n",
+	        name, good ? "good" : "bad", good ? "pass" : "fail", proof ? "true" : "false");
+}
+
+/* Each string of the list that stands under `key` in the parameters is a check that passes. */
+static void check_each(const char *key)
+{
+	char name[64];
+	const char *p = strstr(parameters, key);
+	const char *end = p ? strchr(p, ']') : NULL;
+	if (!p || !end)
+		return;
+	p += strlen(key);
+	while ((p = strchr(p + 1, '"')) && p < end) {
+		const char *q = strchr(p + 1, '"');
+		if (!q || q > end)
+			return;
+		if (*(p + 1) != ':' && q - p - 1 < (long)sizeof name && p[1] != ' ') {
+			snprintf(name, sizeof name, "%.*s", (int)(q - p - 1), p + 1);
+			check(name, 1, 0);
+		}
+		p = q;
+	}
+}
+
+/* The text of a scalar parameter, without quotes. */
+static const char *parameter(const char *key, char *buf, size_t size)
+{
+	const char *p = strstr(parameters, key);
+	size_t n;
+	if (!p)
+		return NULL;
+	p += strlen(key);
+	p += strspn(p, "\": ");
+	n = strcspn(p, "\",}");
+	snprintf(buf, size, "%.*s", (int)n, p);
+	return buf;
+}
+
+static void bench(void)
+{
+	char kernel[32] = "", form[32] = "", workers[16] = "1", scale[32] = "1", repeat[16] = "3";
+	int n;
+	parameter("\"kernel\"", kernel, sizeof kernel);
+	parameter("\"form\"", form, sizeof form);
+	parameter("\"workers\"", workers, sizeof workers);
+	parameter("\"scale\"", scale, sizeof scale);
+	parameter("\"repeat\"", repeat, sizeof repeat);
+	if (strstr(parameters, "\"calibrate\"")) {
+		fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"scale\": 1.0}\n", kernel, form);
+		return;
+	}
+	fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"mode\": \"threads\", \"workers\": %s, \"scale\": %s, \"seconds\": [",
+	        kernel, form, workers, scale);
+	for (n = atoi(repeat); n > 0; n--)
+		fprintf(channel, "%g%s", FT ? 1.1 / atof(workers) : 1.0, n > 1 ? ", " : "");
+	fprintf(channel, "], \"cpu_seconds\": [");
+	for (n = atoi(repeat); n > 0; n--)
+		fprintf(channel, "1.0%s", n > 1 ? ", " : "");
+	fprintf(channel,
+	        "], \"startup_seconds\": 0.01, \"checksum\": 42, \"gil_before\": %s, \"gil_after\": %s, \"workers_seen\": %s, "
+	        "\"bound\": true, \"flags\": {\"thread_inherit_context\": null, \"context_aware_warnings\": null}}\n",
+	        FT ? "false" : "true", FT ? "false" : "true", workers);
+}
+
+static int kernel(const char *script)
+{
+	const char *name = strrchr(script, '/') ? strrchr(script, '/') + 1 : script;
+
+	channel = fdopen(3, "w");
+	if (!channel)
+		channel = stdout;
+	if (wished("dead-kernel")) /* an interpreter that crashes proves nothing */
+		abort();
+	if (strcmp(name, "identity.py") == 0) {
+		fprintf(channel, "{\"info\": {\"version\": \"%s\", \"stub\": true}}\n", VERSION);
+		check("build-flag", 1, FT);
+		check("abiflags", 1, FT);
+		check("version-text", 1, FT);
+		check(FT ? "gil-off" : "gil-on", !(FT && wished("gil-on")), FT);
+	} else if (strcmp(name, "modules.py") == 0) {
+		check_each("\"require\"");
+		check_each("\"optional\"");
+	} else if (strcmp(name, "parallel.py") == 0) {
+		fprintf(channel, "{\"ratio\": %s}\n", FT ? "1.95" : "1.0");
+		check("parallel", 1, FT);
+	} else if (strcmp(name, "stdlib.py") == 0) {
+		check("stdlib-together", 1, FT);
+		check("stdlib-alone", 1, FT);
+	} else if (strcmp(name, "venv_pip.py") == 0) {
+		check("venv", 1, 0);
+		check("pip", !wished("no-pip"), 0);
+	} else if (strcmp(name, "bench.py") == 0) {
+		bench();
+	}
+	fprintf(channel, "{\"done\": true}\n");
+	return fclose(channel) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
+			printf("Python %s\n", VERSION);
+			return 0;
+		}
+		if (strcmp(argv[i], "-VV") == 0) {
+			printf("Python %s %s(tags/v%s:0000000, Jan  1 2025, 00:00:00) [GCC]\n", VERSION,
+			       FT ? "free-threading build " : "", VERSION);
+			return 0;
+		}
+		if (strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "-m") == 0)
+			return 0;
+		if (strlen(argv[i]) > 3 && strcmp(argv[i] + strlen(argv[i]) - 3, ".py") == 0) {
+			if (i + 1 < argc)
+				parameters = argv[i + 1];
+			return kernel(argv[i]);
+		}
+	}
+	return 0;
+}
