@@ -54,28 +54,30 @@ recipe=$dir/recipes/3.99.ini
 cat >"$recipe" <<END
 [recipe]
 series = 3.99
-status = stable
+tag = v{release}
 providers = ${MINI_PROVIDERS:-git tarball}
 git = $git_url
-tarball = $tar_url/{release}/Python-{release}.tar.xz
+tarball = $tar_url/{release}/{file}
 
 [modules]
-require = ssl sqlite3 zlib bz2 lzma ctypes readline uuid zstd curses
-optional = tkinter dbm gdbm
+require = ssl hashlib sqlite3 zlib bz2 lzma ctypes readline uuid curses
+optional = tkinter dbm.gnu
 
 [variant gil]
 suffix =
 configure =
+free-threaded = no
 
 [variant ft]
 suffix = t
 configure = --disable-gil
+free-threaded = yes
 
 [preset quick]
-configure =
+configure = --disable-test-modules
 
 [preset release]
-configure = --enable-optimizations --with-lto
+configure = --disable-test-modules --enable-optimizations --with-lto
 END
 for release in $releases; do
 	echo "$release" >"$dir/src/mini.version"
@@ -91,6 +93,7 @@ for release in $releases; do
 [pin $release]
 commit = $(repo rev-parse "v$release^{commit}")
 tree = $(repo rev-parse "v$release^{tree}")
+date = 2025-01-01
 sha256-tar.xz = ${sum%% *}
 END
 done
