@@ -25,7 +25,8 @@ json.dump({"pip": __version__, "tag": str(get_supported()[0]), "base": sys.base_
 
 def call(argv):
     """(output, error). Nothing may be written into the prefix: its files are in the manifest."""
-    env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+    env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PIP_CONFIG_FILE=os.devnull,
+               PIP_DISABLE_PIP_VERSION_CHECK="1")
     run = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                          errors="replace")
     if run.returncode == 0:
