@@ -1,3 +1,4 @@
+#!/bin/sh
 # What the miniature's Makefile asks at its stages: does a file in the control directory ($2) want something bad?
 stage=$1 control=$2
 wants() { [ -e "$control/$1" ]; }
