@@ -28,6 +28,7 @@ struct build {                     /* one variant */
                     */
     /* out, owned; build_result_free */
     char *prefix;        /* the staged prefix: destdir/opt/ungil/versions/NAME */
+    char *directory;     /* the build tree, of which no trace may stay in the prefix */
     char *configure;     /* the command line that configured it */
     char *compiler;      /* "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": first line of CC --version */
     char *cc;            /* CC as used */

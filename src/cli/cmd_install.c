@@ -1,0 +1,146 @@
+/* ungil install: from SPECs to verified interpreters. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "core/bench.h"
+#include "core/dirs.h"
+#include "core/install.h"
+
+static void table(struct optset *set, struct install_opts *o)
+{
+    opt_add(
+        set,
+        (struct opt){
+            "preset", 'p', OPT_STRING, &o->preset, "PRESET",
+            "How hard to optimise: quick (plain -O3, the default) or release (profile-guided and "
+            "link-time optimisation), or another preset of the recipe."});
+    opt_add(set, (struct opt){"variant", 0, OPT_STRING, &o->variant, "ID",
+                              "One variant of the recipe instead of the pair: gil, ft."});
+    opt_add(set, (struct opt){"source", 0, OPT_STRING, &o->source.from, "SOURCE",
+                              "Where the source comes from: git, tarball or apt forces one of the "
+                              "recipe's providers; a URL or a path "
+                              "names a git repository or a source archive."});
+    opt_add(set, (struct opt){"mirror", 0, OPT_STRING, &o->source.mirror, "URL",
+                              "Base URL for source archives instead of the recipe's."});
+    opt_add(set,
+            (struct opt){"unpinned", 0, OPT_FLAG, &o->source.unpinned, NULL,
+                         "Accept a release or a source that no pin covers; the receipt says so."});
+    opt_add(set, (struct opt){"offline", 0, OPT_FLAG, &o->source.offline, NULL,
+                              "Open no network connection: caches only."});
+    opt_add(set, (struct opt){
+                     "upgrade", 'U', OPT_FLAG, &o->upgrade, NULL,
+                     "Ask again for a newer pinned release that could not be had the last time."});
+    opt_add(set, (struct opt){"jobs", 'j', OPT_COUNT, &o->jobs, "N",
+                              "Compile this many files at once, both builds together. Default: the "
+                              "CPUs that affinity and cgroup quota allow."});
+    opt_add(set, (struct opt){"force", 'f', OPT_FLAG, &o->force, NULL,
+                              "Build again even if it is installed with equal inputs."});
+    opt_add(set,
+            (struct opt){"no-share", 0, OPT_UNSET, &o->share, NULL,
+                         "Do not hard-link the files that are the same in both builds (without "
+                         "this option, an edit of one such file in place changes both)."});
+    opt_add(set, (struct opt){"no-bench", 0, OPT_UNSET, &o->bench, NULL,
+                              "Do not measure the pair afterwards (half a minute)."});
+    opt_add(set, (struct opt){"keep-failed", 0, OPT_FLAG, &o->keep_failed, NULL,
+                              "Keep a prefix that did not pass verification in ROOT/stage."});
+    opt_add(set, (struct opt){"keep-build", 0, OPT_FLAG, &o->keep_build, NULL,
+                              "Keep the build trees in the cache after success."});
+    opt_add(set,
+            (struct opt){"lock-wait", 0, OPT_SECONDS, &o->lock_wait, "SECONDS",
+                         "Give up when another ungil holds the root for longer. Default: wait."});
+    opt_add_root(set);
+    opt_add_json(set);
+}
+
+static void options(struct optset *set)
+{
+    static struct install_opts o;
+    table(set, &o);
+}
+
+/* "installed" and "unchanged" of the report, a line each. */
+static void print_names(json_t *report, const char *key, const char *word)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(report, key), i, entry)
+        printf("%-10s %-10s %s\n", word, json_string_value(json_object_get(entry, "name")),
+               json_string_value(json_object_get(entry, "prefix")));
+}
+
+static void print_report(json_t *report, const char *root)
+{
+    print_names(report, "unchanged", "unchanged");
+    print_names(report, "installed", "installed");
+    json_t *bench = json_object_get(report, "bench");
+    if (bench) {
+        autofree char *text = bench_table(bench, false);
+        printf("\n%s", text);
+    }
+    const char *path = getenv("PATH");
+    autofree char *entry = xasprintf(":%s/bin:", root);
+    autofree char *entries = xasprintf(":%s:", path ? path : "");
+    if (json_array_size(json_object_get(report, "installed")) > 0 && !strstr(entries, entry))
+        note("\nTo have them in PATH:  export PATH=\"%s/bin:$PATH\"", root);
+}
+
+static int action(struct install_opts *o, const struct strv *specs)
+{
+    autofree char *root = dirs_root(common.root);
+    autofree char *cache = dirs_cache(NULL);
+    o->root = root;
+    o->cache = o->source.cache = cache;
+    o->verbose = common.verbose;
+    if (o->jobs == 0)
+        o->jobs = cpu_count();
+    autofree char *words = strv_join(specs, " ");
+    autofree char *command = xasprintf("install %s", words);
+    o->command = command;
+    json_t *report = NULL;
+    o->progress = o->source.progress = progress_display_begin();
+    int rc = install_run((const char *const *)specs->v, specs->n, o, &report);
+    progress_display_end();
+    if (rc == 0 && common.json)
+        print_json(json_incref(report));
+    else if (rc == 0)
+        print_report(report, root);
+    json_decref(report);
+    return rc;
+}
+
+static int run(int argc, char **argv)
+{
+    struct install_opts o = {.preset = "quick", .share = true, .bench = true, .lock_wait = -1};
+    struct optset set = {0};
+    autostrv specs = {0};
+    table(&set, &o);
+    int rc = opt_parse(&cmd_install, &set, argc, argv, &specs);
+    return rc < 0 ? rc : rc == OPT_HELP ? 0 : action(&o, &specs);
+}
+
+const struct verb cmd_install = {
+    .name = "install",
+    .usage = "install [OPTION]... [SPEC]...",
+    .summary = "Provision interpreters: fetch, build, verify, install, measure",
+    .description = "A SPEC is a series (3.14) or a release (3.14.7), which mean the pair: the "
+                   "build with the GIL and the "
+                   "free-threaded one, from one source; or one variant of them (3.14t, 3.14.7t); "
+                   "or a recipe (FILE.ini). A series is the newest "
+                   "pinned release that a source really delivers. Without a SPEC: the newest "
+                   "stable series.\n\n"
+                   "Nothing is installed that is not verified: a free-threaded build that cannot "
+                   "be proven free-threaded ends with exit status 3. "
+                   "What is installed already with equal inputs is left alone. An interrupted "
+                   "install goes on from its last finished "
+                   "stage when the same command is run again.",
+    .run = run,
+    .options = options,
+};

@@ -1,0 +1,223 @@
+#include "core/finish.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "core/dirs.h"
+#include "core/install.h"
+#include "core/manifest.h"
+#include "core/plan.h"
+#include "core/progress.h"
+#include "core/receipt.h"
+#include "core/relocate.h"
+#include "core/store.h"
+
+char *finish_python(const char *prefix, const char *series, const char *suffix)
+{
+    return xasprintf("%s/bin/python%s%s", prefix, series, suffix);
+}
+
+void finish_free(struct finish *f)
+{
+    build_result_free(&f->build);
+    free(f->name);
+    free(f->inputs);
+    free(f->sibling);
+    json_decref(f->verification);
+    *f = (struct finish){0};
+}
+
+/* ---- tidy, relocate, share ---- */
+
+static int settle(struct finish *f, const struct plan *plan, const struct store *store)
+{
+    const char *suffix = f->build.variant->suffix;
+    autofree char *configured = dirs_configured_prefix(f->name);
+    autofree char *final = store_prefix(store, f->name);
+    int rc = relocate_tidy(f->build.prefix, plan->recipe->series, suffix);
+    if (rc == 0)
+        rc = relocate_prefix(f->build.prefix, configured, final, f->build.directory);
+    return rc < 0 ? err_context(rc, "%s", f->name) : 0;
+}
+
+static int share(struct finish *all, size_t n)
+{
+    unsigned long long saved = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i].sibling || (i == 0 && n > 1))
+            continue; /* of two staged prefixes the second takes from the first */
+        int rc = relocate_share(all[i].build.prefix, all[i].sibling, &saved);
+        if (rc < 0)
+            return err_context(rc, "%s: cannot share files with %s", all[i].name, all[i].sibling);
+    }
+    char text[16];
+    if (saved)
+        detail("%s shared by hard links between the two", str_bytes(text, saved));
+    return 0;
+}
+
+/* ---- verify ---- */
+
+/* "check: why" of the first checks that failed, for the error message. */
+static char *failed_checks(json_t *verification)
+{
+    autostr text = {0};
+    size_t i, shown = 0;
+    json_t *check;
+    json_array_foreach(json_object_get(verification, "checks"), i, check)
+    {
+        const char *verdict = json_string_value(json_object_get(check, "verdict"));
+        if (!verdict || strcmp(verdict, "fail") != 0 || shown == 5)
+            continue;
+        const char *name = json_string_value(json_object_get(check, "check"));
+        autofree char *expected =
+            json_dumps(json_object_get(check, "expected"), JSON_ENCODE_ANY | JSON_COMPACT);
+        autofree char *seen =
+            json_dumps(json_object_get(check, "seen"), JSON_ENCODE_ANY | JSON_COMPACT);
+        str_addf(&text, "\n  %s: expected %s, seen %.400s", name ? name : "?",
+                 expected ? expected : "?", seen ? seen : "?");
+        shown++;
+    }
+    return str_take(&text);
+}
+
+static int judge(const struct finish *f, const struct install_opts *opts)
+{
+    if (f->verdict == VERDICT_PROVEN)
+        return 0;
+    if (f->verdict == VERDICT_INCONCLUSIVE) {
+        warn("%s: %s", f->name,
+             "the proof is inconclusive on this machine; \"ungil show\" tells which checks");
+        return 0;
+    }
+    autofree char *why = failed_checks(f->verification);
+    bool unproven = f->verdict == VERDICT_UNPROVEN;
+    int rc =
+        fail(unproven ? E_UNPROVEN : E_FAILED, "%s was built, but %s; it was not installed%s",
+             f->name, unproven ? "is not proven free-threaded" : "did not pass verification", why);
+    return opts->keep_failed ? rc : err_hint(rc, "--keep-failed keeps the prefix for a look");
+}
+
+static int verify(struct finish *f, const struct plan *plan, const struct source *source,
+                  const struct install_opts *opts)
+{
+    const struct variant *v = f->build.variant;
+    autofree char *python = finish_python(f->build.prefix, plan->recipe->series, v->suffix);
+    autofree char *control =
+        v->free_threaded && f->sibling ? finish_python(f->sibling, plan->recipe->series, "") : NULL;
+    struct verify_opts o = {
+        .python = python,
+        .prefix = f->build.prefix,
+        .release = source->release,
+        .free_threaded = v->free_threaded,
+        .required = &plan->recipe->required,
+        .control = control && fs_exists(control) ? control : NULL,
+        .who = f->name,
+        .progress = opts->progress,
+    };
+    double start = clock_now();
+    progress_stage(opts->progress, f->name, "verify", 0);
+    int rc = verify_run(&o, &f->verification, &f->verdict);
+    if (rc < 0)
+        return err_context(rc, "%s: cannot verify", f->name);
+    progress_done(opts->progress, f->name, "verify", clock_now() - start);
+    return judge(f, opts);
+}
+
+/* ---- manifest and receipt ---- */
+
+static json_t *strings(const struct strv *words)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < words->n; i++)
+        json_array_append_new(array, json_string(words->v[i]));
+    return array;
+}
+
+static json_t *text(const char *s)
+{
+    return s ? json_string(s) : json_null();
+}
+
+static json_t *source_json(const struct source *s)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "provider", s->provider,
+                     "location", text(s->location), "commit", text(s->commit), "tree",
+                     text(s->tree), "sha256", text(s->sha256), "date", text(s->date), "pinned",
+                     s->pinned, "tried", strings(&s->tried));
+}
+
+static json_t *environment_json(void)
+{
+    static const char *const names[] = {"CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH"};
+    json_t *object = json_object();
+    for (size_t i = 0; i < lengthof(names); i++)
+        if (getenv(names[i]))
+            json_object_set_new(object, names[i], json_string(getenv(names[i])));
+    return object;
+}
+
+static json_t *build_json(const struct build *b, const struct install_opts *opts)
+{
+    struct utsname host;
+    uname(&host);
+    autofree char *where = xasprintf("%s %s %s", host.sysname, host.release, host.machine);
+    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o}", "configure", text(b->configure),
+                     "cc", text(b->cc), "compiler", text(b->compiler), "host", where, "jobs",
+                     opts->jobs, "environment", environment_json(), "stages", strings(&b->stages),
+                     "missing", strings(&b->missing));
+}
+
+static json_t *requested_json(const struct plan *plan)
+{
+    return json_pack("{s:s, s:o}", "spec", plan->spec, "newest_pin",
+                     plan->exact ? json_null() : json_string(plan_wish(plan)));
+}
+
+static int write_receipt(struct finish *f, const struct plan *plan, const struct source *source,
+                         const struct store *store, const struct install_opts *opts)
+{
+    autofree char *digest = NULL;
+    int rc = manifest_write(f->build.prefix, &digest);
+    if (rc < 0)
+        return err_context(rc, "%s", f->name);
+    const struct variant *v = f->build.variant;
+    autofree char *final = store_prefix(store, f->name);
+    char now[32];
+    json_t *json = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:s, s:s}, s:o, "
+        "s:{s:s}, s:O, s:s}",
+        "format", 1, "name", f->name, "release", source->release, "series", plan->recipe->series,
+        "variant", v->id, "suffix", v->suffix, "free_threaded", v->free_threaded, "preset",
+        plan->preset->id, "inputs", f->inputs, "installed", clock_rfc3339(now), "root_prefix",
+        final, "requested", requested_json(plan), "source", source_json(source), "recipe", "file",
+        plan->recipe->file, "digest", plan->recipe->digest, "build", build_json(&f->build, opts),
+        "manifest", "digest", digest, "verify", f->verification, "ungil", PACKAGE_VERSION);
+    if (!json)
+        return fail(E_FAILED, "%s: cannot make the receipt (a text in it is not UTF-8)", f->name);
+    rc = receipt_write(f->build.prefix, json);
+    json_decref(json);
+    return rc;
+}
+
+int finish_all(struct finish *all, size_t n, const struct plan *plan, const struct source *source,
+               const struct store *store, const struct install_opts *opts)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = settle(&all[i], plan, store);
+    if (rc == 0 && opts->share)
+        rc = share(all, n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = verify(&all[i], plan, source, opts);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = write_receipt(&all[i], plan, source, store, opts);
+    return rc < 0 ? rc : proc_check();
+}

@@ -1,0 +1,293 @@
+#include "core/install.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "core/bench.h"
+#include "core/build.h"
+#include "core/finish.h"
+#include "core/plan.h"
+#include "core/progress.h"
+#include "core/receipt.h"
+#include "core/store.h"
+
+/* One SPEC on its way through. */
+struct install {
+    const struct install_opts *opts;
+    struct plan plan;
+    struct store store;
+    struct source source;
+    struct finish
+        *all; /* what is built: the plan's variants less those installed with equal inputs */
+    size_t n;
+    json_t *report; /* borrowed */
+};
+
+static void install_free(struct install *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        if (in->all[i].build.destdir)
+            fs_remove_tree(in->all[i].build.destdir);
+        finish_free(&in->all[i]);
+    }
+    free(in->all);
+    source_free(&in->source);
+    store_close(&in->store);
+    plan_free(&in->plan);
+}
+
+static json_t *list_in(json_t *report, const char *key)
+{
+    json_t *list = json_object_get(report, key);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(report, key, list);
+    }
+    return list;
+}
+
+static void report_name(struct install *in, const char *key, const char *name)
+{
+    autofree char *prefix = store_prefix(&in->store, name);
+    json_array_append_new(list_in(in->report, key),
+                          json_pack("{s:s, s:s}", "name", name, "prefix", prefix));
+}
+
+/* True, with a line for people, when there is nothing to do. */
+static int nothing_to_do(struct install *in, bool *nothing)
+{
+    struct receipt **installed;
+    size_t n;
+    const struct pin *pin;
+    *nothing = false;
+    if (in->opts->force)
+        return 0;
+    int rc = store_list(&in->store, &installed, &n);
+    if (rc < 0)
+        return rc;
+    if (plan_satisfied(&in->plan, installed, n, in->opts->upgrade, &pin)) {
+        *nothing = true;
+        for (size_t v = 0; v < in->plan.n_variants; v++) {
+            autofree char *name = plan_name(pin->release, in->plan.variants[v]);
+            report_name(in, "unchanged", name);
+        }
+        if (!in->plan.exact && strcmp(pin->release, plan_wish(&in->plan)) != 0)
+            note("%s: the recipe pins %s, which could not be had when %s was installed; --upgrade "
+                 "tries again",
+                 in->plan.spec, plan_wish(&in->plan), pin->release);
+    }
+    store_list_free(installed, n);
+    return 0;
+}
+
+/* Which of the plan's variants are to be built for the release that the source delivered. */
+static int choose_builds(struct install *in, const struct pin *pin)
+{
+    struct receipt **installed;
+    size_t n_installed;
+    int rc = store_list(&in->store, &installed, &n_installed);
+    if (rc < 0)
+        return rc;
+    in->all = xcalloc(in->plan.n_variants, sizeof *in->all);
+    for (size_t v = 0; v < in->plan.n_variants; v++) {
+        const struct variant *variant = in->plan.variants[v];
+        autofree char *name = plan_name(pin->release, variant);
+        autofree char *inputs = plan_inputs(&in->plan, pin, variant);
+        bool equal = false;
+        for (size_t i = 0; i < n_installed && !in->opts->force; i++)
+            equal |=
+                strcmp(installed[i]->name, name) == 0 && strcmp(installed[i]->inputs, inputs) == 0;
+        if (equal) {
+            report_name(in, "unchanged", name);
+            continue;
+        }
+        struct finish *f = &in->all[in->n++];
+        f->name = steal(&name);
+        f->inputs = steal(&inputs);
+        f->build = (struct build){.variant = variant, .name = f->name, .inputs = f->inputs};
+    }
+    store_list_free(installed, n_installed);
+    return 0;
+}
+
+static int build(struct install *in)
+{
+    const struct install_opts *o = in->opts;
+    autofree struct build *builds = xcalloc(in->n, sizeof *builds);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        rc = store_stage(&in->store, in->all[i].name, &in->all[i].build.destdir);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < in->n; i++)
+        builds[i] = in->all[i].build;
+    struct build_opts bo = {.recipe = in->plan.recipe,
+                            .preset = in->plan.preset,
+                            .source = &in->source,
+                            .cache = o->cache,
+                            .jobs = o->jobs,
+                            .verbose = o->verbose,
+                            .keep = o->keep_build,
+                            .progress = o->progress};
+    rc = build_run(builds, in->n, &bo);
+    for (size_t i = 0; i < in->n; i++)
+        in->all[i].build = builds[i];
+    return rc;
+}
+
+/* The other one of the pair: staged beside it, else installed. Sharing and the control of the proof
+ * want it. */
+static void find_siblings(struct install *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        const struct variant *v = in->all[i].build.variant;
+        for (size_t j = 0; j < in->n && !in->all[i].sibling; j++)
+            if (in->all[j].build.variant->free_threaded != v->free_threaded)
+                in->all[i].sibling = xstrdup(in->all[j].build.prefix);
+        autofree char *name = xasprintf("%s%s", in->source.release, v->free_threaded ? "" : "t");
+        autofree char *prefix = store_prefix(&in->store, name);
+        if (!in->all[i].sibling && fs_is_dir(prefix))
+            in->all[i].sibling = steal(&prefix);
+    }
+}
+
+static int commit(struct install *in)
+{
+    autofree struct store_commit *commits = xcalloc(in->n, sizeof *commits);
+    for (size_t i = 0; i < in->n; i++)
+        commits[i] =
+            (struct store_commit){.name = in->all[i].name, .prefix = in->all[i].build.prefix};
+    int rc = store_commit(&in->store, commits, in->n);
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        report_name(in, "installed", in->all[i].name);
+    return rc;
+}
+
+/* The prefixes that did not pass, under a name that the sweep of stale stages spares. */
+static void keep_failed(struct install *in)
+{
+    for (size_t i = 0; i < in->n; i++) {
+        struct build *b = &in->all[i].build;
+        if (!b->destdir || !b->prefix || !fs_is_dir(b->prefix))
+            continue;
+        autofree char *kept = xasprintf("%s/failed-%s", in->store.stage, in->all[i].name);
+        if (fs_remove_tree(kept) == 0 && fs_rename_noreplace(b->destdir, kept) == 0)
+            note("kept: %s%s", kept, b->prefix + strlen(b->destdir));
+    }
+}
+
+/* Measures the pair, adds the table to both receipts. A benchmark that fails takes nothing back:
+ * the pair is installed. */
+static int measure(struct install *in)
+{
+    const char *series = in->plan.recipe->series;
+    autofree char *gil_name = xstrdup(in->source.release);
+    autofree char *ft_name = xasprintf("%st", in->source.release);
+    autofree char *gil_prefix = store_prefix(&in->store, gil_name);
+    autofree char *ft_prefix = store_prefix(&in->store, ft_name);
+    if (!fs_is_dir(gil_prefix) || !fs_is_dir(ft_prefix))
+        return 0;
+    autofree char *gil = finish_python(gil_prefix, series, ""),
+                  *ft = finish_python(ft_prefix, series, "t");
+    struct bench_opts bo = {.gil = gil, .ft = ft, .budget = 30, .progress = in->opts->progress};
+    json_t *result = NULL;
+    int rc = bench_run(&bo, &result);
+    if (rc == E_SIGNAL)
+        return rc;
+    if (rc < 0) {
+        warn("the pair is installed, but could not be measured: %s", err_message());
+        err_clear();
+        return 0;
+    }
+    const char *const prefixes[] = {gil_prefix, ft_prefix};
+    for (size_t i = 0; rc == 0 && i < lengthof(prefixes); i++) {
+        struct receipt *r;
+        rc = receipt_read(prefixes[i], &r);
+        if (rc < 0)
+            break;
+        json_object_set(r->json, "bench", result);
+        rc = receipt_write(prefixes[i], r->json);
+        receipt_free(r);
+    }
+    json_object_set_new(in->report, "bench", result);
+    return rc;
+}
+
+static int provision(struct install *in)
+{
+    const struct install_opts *o = in->opts;
+    int rc = source_fetch(in->plan.recipe, in->plan.candidates, in->plan.n_candidates, &o->source,
+                          &in->source);
+    if (rc < 0)
+        return rc;
+    const struct pin *pin = recipe_pin(in->plan.recipe, in->source.release);
+    rc = choose_builds(in, pin ? pin : &in->plan.own);
+    if (rc < 0 || in->n == 0)
+        return rc;
+    rc = build(in);
+    if (rc < 0)
+        return rc;
+    find_siblings(in);
+    rc = finish_all(in->all, in->n, &in->plan, &in->source, &in->store, o);
+    if (rc < 0 && rc != E_SIGNAL && o->keep_failed)
+        keep_failed(in);
+    if (rc == 0)
+        rc = commit(in);
+    if (rc < 0)
+        return rc;
+    struct build_opts bo = {.cache = o->cache, .source = &in->source, .keep = o->keep_build};
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        rc = build_clean(&in->all[i].build, 1, &bo);
+    if (rc == 0 && !o->keep_build)
+        rc = fs_remove_tree(in->source.dir);
+    return rc;
+}
+
+static int install_one(const char *spec, const struct install_opts *opts, json_t *report)
+{
+    struct install in = {.opts = opts, .report = report};
+    struct plan_opts po = {.preset = opts->preset,
+                           .variant = opts->variant,
+                           .source = opts->source.from,
+                           .unpinned = opts->source.unpinned};
+    int rc = plan_make(spec, &po, &in.plan);
+    if (rc < 0)
+        return rc;
+    store_open(&in.store, opts->root);
+    bool nothing;
+    rc = nothing_to_do(&in, &nothing);
+    if (rc == 0 && !nothing) {
+        rc = store_lock(&in.store, opts->command, opts->lock_wait);
+        if (rc == 0)
+            rc = nothing_to_do(&in,
+                               &nothing); /* whoever held the lock may have installed just this */
+        if (rc == 0 && !nothing)
+            rc = provision(&in);
+        if (rc == 0 && in.n > 0 && opts->bench)
+            rc = measure(&in);
+    }
+    install_free(&in);
+    return rc;
+}
+
+int install_run(const char *const *specs, size_t n, const struct install_opts *opts,
+                json_t **report)
+{
+    json_t *json = json_pack("{s:i, s:s, s:[], s:[]}", "format", 1, "root", opts->root, "installed",
+                             "unchanged");
+    int rc = 0;
+    if (n == 0)
+        rc = install_one(NULL, opts, json);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = install_one(specs[i], opts, json);
+        if (rc < 0 && n > 1)
+            err_context(rc, "%s", specs[i]);
+    }
+    *report = json;
+    return rc;
+}
