@@ -174,6 +174,20 @@ int fs_read_text(const char *path, char **text)
     return fs_read(path, text, &size);
 }
 
+int fs_read_link(const char *path, char **target)
+{
+    char buf[PATH_MAX];
+    ssize_t n = readlink(path, buf, sizeof buf);
+    if (n == (ssize_t)sizeof buf) {
+        n = -1;
+        errno = ENAMETOOLONG;
+    }
+    if (n < 0)
+        return fail_errno(E_FAILED, "cannot read the link %s", path);
+    *target = xstrndup(buf, (size_t)n);
+    return 0;
+}
+
 int fs_write_all(int fd, const void *data, size_t size)
 {
     const char *p = data;
@@ -308,11 +322,10 @@ int fs_copy_file(const char *from, const char *to)
 
 static int copy_symlink(const char *from, const char *to)
 {
-    char target[PATH_MAX];
-    ssize_t n = readlink(from, target, sizeof target - 1);
-    if (n < 0)
-        return fail_errno(E_FAILED, "cannot read the link %s", from);
-    target[n] = '\0';
+    autofree char *target = NULL;
+    int rc = fs_read_link(from, &target);
+    if (rc < 0)
+        return rc;
     return symlink(target, to) < 0 ? fail_errno(E_FAILED, "cannot make the link %s", to) : 0;
 }
 

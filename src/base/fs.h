@@ -29,6 +29,8 @@ int fs_mkdtemp(const char *dir, const char *prefix, char **path);
 int fs_read_text(const char *path, char **text);
 int fs_read(const char *path, char **data, size_t *size);
 
+int fs_read_link(const char *path, char **target); /* owned */
+
 /* Writes to a temporary name, fsyncs, renames: readers see the old file or the new one. */
 int fs_write_atomic(const char *path, const void *data, size_t size, mode_t mode);
 

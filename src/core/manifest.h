@@ -7,8 +7,9 @@
 
 #include "base/str.h"
 
-/* Writes <prefix>/ungil.mtree over everything below prefix but itself and ungil.json. *digest
- * (owned) is the manifest's SHA-256, hex. */
+/* Writes <prefix>/ungil.mtree over everything below prefix but itself and ungil.json; equal trees
+ * give equal bytes (no times, no owners). *digest (owned) is the manifest's SHA-256, hex. Anything
+ * but files, directories and symbolic links is E_FAILED. */
 int manifest_write(const char *prefix, char **digest);
 
 struct manifest_report {
@@ -16,7 +17,9 @@ struct manifest_report {
     struct strv changed, missing,
         extra; /* relative paths; "changed" says what: "bin/pip3: SHA-256" */
 };
-/* Compares the prefix with its manifest. 0 even when something differs: look at the report.
+/* Compares the prefix with its manifest. 0 even when something differs: look at the report, which
+ * the caller frees. E_FAILED without a manifest, E_INTEGRITY when it cannot be parsed; then the
+ * report is empty. "changed" also names what cannot be read.
  * __pycache__ files that the manifest does not list are not "extra": importing makes them. */
 int manifest_check(const char *prefix, struct manifest_report *report);
 void manifest_report_free(struct manifest_report *r);

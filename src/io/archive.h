@@ -20,22 +20,27 @@ struct archive_limits {
 int archive_unpack(const char *file, const char *dir, int strip,
                    const struct archive_limits *limits);
 
-/* Writing mtree(5): one entry a call, in order. */
+/* Writing mtree(5): one entry a call, in any order (the file is sorted). */
 struct archive_mtree;
-int archive_mtree_open(const char *file, struct archive_mtree **out);
 struct stat;
-int archive_mtree_add(struct archive_mtree *m, const char *relative, const struct stat *st,
-                      const char *link_target, const char *sha256_hex);
-int archive_mtree_close(struct archive_mtree *m); /* frees, also on error */
+int archive_mtree_open(const char *file, struct archive_mtree **out);
+/* The file, directory or symbolic link `path` under the name `relative`; `st` is its lstat. Files
+ * are read here, once, for their digest. */
+int archive_mtree_add(struct archive_mtree *m, const char *relative, const char *path,
+                      const struct stat *st);
+/* Writes the file (atomically) and frees m, also on error; *text is what was written (owned). With
+ * `text` NULL everything is dropped and nothing written. */
+int archive_mtree_close(struct archive_mtree *m, char **text);
 
-/* Reading one: calls back for each entry. type: 'f', 'd', 'l'. */
+/* Reading one: calls back for each entry; a result other than 0 stops it and is returned.
+ * E_NOTFOUND, silently, when there is no such file; E_INTEGRITY when it is no manifest. */
 struct archive_mtree_entry {
-    const char *path;
-    char type;
+    const char *path; /* without "./" */
+    char type;        /* 'f', 'd', 'l'; '?' for anything else */
     unsigned mode;
     unsigned long long size;
-    const char *link;
-    char sha256[65]; /* "" when absent */
+    const char *link; /* NULL unless 'l' */
+    char sha256[65];  /* "" when absent */
 };
 int archive_mtree_read(const char *file,
                        int (*each)(const struct archive_mtree_entry *e, void *arg), void *arg);

@@ -1,0 +1,169 @@
+#include "core/manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/proc.h"
+#include "io/archive.h"
+#include "io/digest.h"
+
+static const char manifest_name[] = "ungil.mtree";
+
+/* What the manifest does not speak of: itself, and the receipt, which holds its digest and changes
+ * when the prefix is measured again. */
+static bool is_own(const char *relative)
+{
+    return strcmp(relative, manifest_name) == 0 || strcmp(relative, "ungil.json") == 0;
+}
+
+static int add_one(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    if (is_own(relative))
+        return 0;
+    int rc = proc_check();
+    return rc < 0 ? rc : archive_mtree_add(arg, relative, path, st);
+}
+
+int manifest_write(const char *prefix, char **digest)
+{
+    autofree char *file = path_join(prefix, manifest_name);
+    autofree char *text = NULL;
+    struct archive_mtree *m;
+    int rc = archive_mtree_open(file, &m);
+    if (rc < 0)
+        return rc;
+    rc = fs_walk(prefix, add_one, m);
+    int closed = archive_mtree_close(m, rc == 0 ? &text : NULL);
+    if (rc < 0 || closed < 0)
+        return rc < 0 ? rc : closed;
+    char hex[SHA256_HEX];
+    digest_text(text, hex);
+    *digest = xstrdup(hex);
+    return 0;
+}
+
+/* ---- Checking ---- */
+
+struct checking {
+    const char *prefix;
+    struct manifest_report *report;
+    struct strv listed; /* paths in the manifest, sorted once it was read */
+};
+
+static char type_of(const struct stat *st)
+{
+    return S_ISREG(st->st_mode)   ? 'f'
+           : S_ISDIR(st->st_mode) ? 'd'
+           : S_ISLNK(st->st_mode) ? 'l'
+                                  : '?';
+}
+
+/* What differs first, in words; NULL when nothing does. Cheap comparisons come first. */
+static int difference(const struct archive_mtree_entry *e, const char *path, const struct stat *st,
+                      const char **what)
+{
+    *what = NULL;
+    if (type_of(st) != e->type) {
+        *what = "type";
+        return 0;
+    }
+    if (e->type == 'l') { /* the mode of a symbolic link means nothing */
+        autofree char *target = NULL;
+        int rc = fs_read_link(path, &target);
+        if (rc == 0 && !str_eq(target, e->link))
+            *what = "link";
+        return rc;
+    }
+    if ((st->st_mode & 07777) != e->mode)
+        *what = "mode";
+    if (e->type == 'd')
+        return 0;
+    if ((unsigned long long)st->st_size != e->size) {
+        *what = "size";
+        return 0;
+    }
+    char hex[SHA256_HEX];
+    int rc = digest_file(path, hex);
+    if (rc == 0 && strcmp(hex, e->sha256) != 0)
+        *what = "SHA-256";
+    return rc;
+}
+
+static int check_one(const struct archive_mtree_entry *e, void *arg)
+{
+    struct checking *c = arg;
+    int rc = proc_check();
+    if (rc < 0)
+        return rc;
+    autofree char *path = path_join(c->prefix, e->path);
+    struct stat st;
+    strv_add(&c->listed, e->path);
+    c->report->checked++;
+    if (lstat(path, &st) < 0) {
+        strv_add(&c->report->missing, e->path);
+        return 0;
+    }
+    const char *what;
+    if (difference(e, path, &st, &what) < 0)
+        what = "unreadable"; /* one file that cannot be read must not hide the others */
+    if (what)
+        strv_addf(&c->report->changed, "%s: %s", e->path, what);
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_listed(const struct checking *c, const char *relative)
+{
+    return c->listed.n &&
+           bsearch(&relative, c->listed.v, c->listed.n, sizeof *c->listed.v, compare_names) != NULL;
+}
+
+/* Importing a module makes a cache directory, and files in it. */
+static bool is_bytecode_cache(const char *relative)
+{
+    return strcmp(path_base(relative), "__pycache__") == 0 || strstr(relative, "/__pycache__/");
+}
+
+static int look_for_extra(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)path;
+    (void)st;
+    struct checking *c = arg;
+    if (!is_own(relative) && !is_bytecode_cache(relative) && !is_listed(c, relative))
+        strv_add(&c->report->extra, relative);
+    return 0;
+}
+
+int manifest_check(const char *prefix, struct manifest_report *report)
+{
+    *report = (struct manifest_report){0};
+    struct checking c = {.prefix = prefix, .report = report};
+    autofree char *file = path_join(prefix, manifest_name);
+    int rc = archive_mtree_read(file, check_one, &c);
+    if (rc == E_NOTFOUND)
+        rc = err_hint(fail(E_FAILED, "%s has no manifest: there is no file %s", prefix, file),
+                      "install it again");
+    strv_sort(&c.listed);
+    if (rc == 0)
+        rc = fs_walk(prefix, look_for_extra, &c);
+    strv_free(&c.listed);
+    if (rc < 0)
+        manifest_report_free(report);
+    return rc;
+}
+
+void manifest_report_free(struct manifest_report *r)
+{
+    strv_free(&r->changed);
+    strv_free(&r->missing);
+    strv_free(&r->extra);
+    *r = (struct manifest_report){0};
+}
