@@ -99,7 +99,8 @@ TRIALS = {
     "readline": readline, "uuid": uuid, "curses": curses, "tkinter": tkinter, "decimal": decimal,
     "zlib": lambda: round_trip("zlib"), "bz2": lambda: round_trip("bz2"),
     "lzma": lambda: round_trip("lzma"), "gdbm": lambda: database("dbm.gnu"),
-    "dbm": lambda: database("dbm.ndbm"),
+    "dbm": lambda: database("dbm.ndbm"), "dbm.gnu": lambda: database("dbm.gnu"),
+    "dbm.ndbm": lambda: database("dbm.ndbm"), "compression.zstd": zstd,
 }
 
 

@@ -86,7 +86,7 @@ static void bench(void)
 	for (n = atoi(repeat); n > 0; n--)
 		fprintf(channel, "1.0%s", n > 1 ? ", " : "");
 	fprintf(channel,
-	        "], \"startup_seconds\": 0.01, \"checksum\": 42, \"gil_before\": %s, \"gil_after\": %s, \"workers_seen\": %s, "
+	        "], \"startup_seconds\": 0.01, \"checksum\": \"42\", \"gil_before\": %s, \"gil_after\": %s, \"workers_seen\": %s, "
 	        "\"bound\": true, \"flags\": {\"thread_inherit_context\": null, \"context_aware_warnings\": null}}\n",
 	        FT ? "false" : "true", FT ? "false" : "true", workers);
 }
@@ -104,6 +104,7 @@ static int kernel(const char *script)
 		fprintf(channel, "{\"info\": {\"version\": \"%s\", \"stub\": true}}\n", VERSION);
 		check("build-flag", 1, FT);
 		check("abiflags", 1, FT);
+		check("soabi", 1, FT);
 		check("version-text", 1, FT);
 		check(FT ? "gil-off" : "gil-on", !(FT && wished("gil-on")), FT);
 	} else if (strcmp(name, "modules.py") == 0) {

@@ -1,0 +1,210 @@
+/* ungil bench [NAME]...: what free-threading is worth on this machine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "core/bench.h"
+#include "core/dirs.h"
+#include "core/receipt.h"
+#include "core/store.h"
+
+struct bench_options {
+    bool quick, markdown;
+    int threads, rounds;
+    double budget;
+    const char *kernels; /* "primes,matmul:private" */
+};
+
+static void options_into(struct optset *set, struct bench_options *o)
+{
+    opt_add(set, (struct opt){"quick", 0, OPT_FLAG, &o->quick, NULL,
+                              "What install does: half a minute, two or three rounds."});
+    opt_add(set, (struct opt){"budget", 0, OPT_SECONDS, &o->budget, "SECONDS",
+                              "Repeat for about so long. Default: 90."});
+    opt_add(set, (struct opt){"rounds", 0, OPT_COUNT, &o->rounds, "N",
+                              "At most so many rounds, whatever the budget; at most 9."});
+    opt_add(set, (struct opt){"threads", 0, OPT_COUNT, &o->threads, "N",
+                              "Compare 1 thread with N. Default: the CPUs that may be used, 2 to "
+                              "4."});
+    opt_add(set, (struct opt){"kernel", 0, OPT_STRING, &o->kernels, "KERNEL[:FORM][,...]",
+                              "Only these: primes (equal, balanced), sha256 (9000, 900), matmul "
+                              "(shared, private), squares (threads, interpreters)."});
+    opt_add(set, (struct opt){"markdown", 0, OPT_FLAG, &o->markdown, NULL,
+                              "The table as Markdown, to paste somewhere."});
+    opt_add_root(set);
+    opt_add_json(set);
+}
+
+static void options(struct optset *set)
+{
+    static struct bench_options unused;
+    options_into(set, &unused);
+}
+
+/* The two interpreters to compare; owned, NULL: none of that kind. */
+struct contestants {
+    char *gil, *ft;
+};
+
+static char *python_of(const struct store *s, const struct receipt *r)
+{
+    autofree char *flags = xstrndup(r->suffix, strcspn(r->suffix, "-"));
+    autofree char *prefix = store_prefix(s, r->name);
+    return xasprintf("%s/bin/python%s%s", prefix, r->series, flags);
+}
+
+static int enter(struct contestants *c, char *python, bool free_threaded)
+{
+    char **place = free_threaded ? &c->ft : &c->gil;
+    if (*place) {
+        fail(E_USAGE, "%s and %s are both %s", *place, python,
+             free_threaded ? "free-threaded" : "builds with the GIL");
+        free(python);
+        return err_hint(E_USAGE, "compare one of each kind");
+    }
+    *place = python;
+    return 0;
+}
+
+/* A release means its pair, as far as it is installed. */
+static int enter_name(struct contestants *c, const struct store *s, const char *name, bool alone)
+{
+    struct receipt *r = NULL, *sibling = NULL;
+    int rc = store_find(s, name, &r);
+    if (rc < 0)
+        return rc;
+    rc = enter(c, python_of(s, r), r->free_threaded);
+    if (rc == 0 && alone && !*r->suffix) {
+        autofree char *other = xasprintf("%st", r->release);
+        if (store_find(s, other, &sibling) == 0)
+            rc = enter(c, python_of(s, sibling), true);
+        else
+            err_clear();
+    }
+    receipt_free(sibling);
+    receipt_free(r);
+    return rc;
+}
+
+static int enter_operand(struct contestants *c, const struct store *s, const char *operand,
+                         bool alone)
+{
+    if (!strchr(operand, '/'))
+        return enter_name(c, s, operand, alone);
+    if (fs_is_dir(operand) || !fs_exists(operand))
+        return fail(E_USAGE, "%s is not an interpreter", operand);
+    char *python = path_absolute(operand);
+    const char *base = path_base(python);
+    return enter(c, python, base[strspn(base, "python0123456789.")] == 't');
+}
+
+/* Without a name: the newest pair, or the newest of what there is. */
+static int enter_newest(struct contestants *c, const struct store *s)
+{
+    struct receipt **list = NULL;
+    size_t n = 0, chosen = 0;
+    int rc = store_list(s, &list, &n);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i + 1 < n; i++)
+        if (!*list[i]->suffix && str_eq(list[i + 1]->release, list[i]->release)) {
+            chosen = i;
+            break;
+        }
+    rc = n ? enter_name(c, s, list[chosen]->name, true)
+           : err_hint(fail(E_FAILED, "nothing is installed in %s", s->root),
+                      "\"ungil install 3.14\" installs a pair");
+    store_list_free(list, n);
+    return rc;
+}
+
+static int choose(struct contestants *c, const struct store *s, const struct strv *operands)
+{
+    if (operands->n > 2)
+        return fail(E_USAGE, "bench compares two interpreters, not %zu", operands->n);
+    int rc = operands->n == 0 ? enter_newest(c, s) : 0;
+    for (size_t i = 0; rc == 0 && i < operands->n; i++)
+        rc = enter_operand(c, s, operands->v[i], operands->n == 1);
+    return rc;
+}
+
+static int measure(const struct contestants *c, const struct bench_options *o)
+{
+    autostrv kernels = {0};
+    autofree char *words = xstrdup(o->kernels ? o->kernels : "");
+    for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
+        strv_add(&kernels, w);
+    struct bench_opts b = {.gil = c->gil,
+                           .ft = c->ft,
+                           .threads = o->threads,
+                           .budget = o->quick ? bench_quick_budget : o->budget,
+                           .rounds = o->rounds,
+                           .kernels = &kernels,
+                           .who = "bench",
+                           .progress = progress_display_begin()};
+    json_t *result = NULL;
+    int rc = bench_run(&b, &result);
+    progress_display_end();
+    if (rc < 0)
+        return rc;
+    if (common.json) {
+        print_json(result);
+        return 0;
+    }
+    autofree char *table = bench_table(result, o->markdown);
+    printf("GIL build:      %s\nfree-threaded:  %s\n\n%s", c->gil ? c->gil : "none",
+           c->ft ? c->ft : "none", table);
+    json_decref(result);
+    return 0;
+}
+
+static int run(int argc, char **argv)
+{
+    struct bench_options o = {.budget = 90};
+    struct optset set = {0};
+    autostrv operands = {0};
+    options_into(&set, &o);
+    int rc = opt_parse(&cmd_bench, &set, argc, argv, &operands);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    autofree char *root = dirs_root(common.root);
+    struct store s;
+    store_open(&s, root);
+    struct contestants c = {0};
+    rc = choose(&c, &s, &operands);
+    if (rc == 0)
+        rc = measure(&c, &o);
+    free(c.gil);
+    free(c.ft);
+    store_close(&s);
+    return rc;
+}
+
+const struct verb cmd_bench = {
+    .name = "bench",
+    .usage = "bench [OPTION]... [NAME|PYTHON]...",
+    .summary = "Measure what free-threading is worth here",
+    .description =
+        "Compares the GIL build and the free-threaded build of a release, on 1 thread and on N. "
+        "NAME is a release (its pair; the newest one, without a NAME) or one or two names; PYTHON "
+        "is the path of an interpreter.\n"
+        "Every value comes from a fresh process, after a warm-up that is not counted; a round "
+        "measures the four cells of a kernel one after the other, and ratios are taken within a "
+        "round. The work and its result are the same in every cell, and each worker makes sure "
+        "that the GIL was on or off as it should be: else there is no table. Where fewer CPUs may "
+        "be used than there are threads, no scaling is claimed.\n"
+        "With --json: threads, cpus, load, scaling (\"measured\", or why it is refused), rounds, "
+        "seconds, gil, ft, and kernels, each with kernel, form, shows, scale, checksum, cells "
+        "(\"gil/1\", \"gil/N\", \"ft/1\", \"ft/N\": seconds, mad, cpu_seconds, values), "
+        "build_overhead (ft by gil on one thread), gil_scaling and ft_scaling (one thread by N); "
+        "or skip, the reason why it cannot run. Times are in seconds; mad is the median absolute "
+        "deviation.",
+    .run = run,
+    .options = options,
+};

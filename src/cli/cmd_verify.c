@@ -1,0 +1,302 @@
+/* ungil verify [NAME]...: is it what its name says? */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "core/dirs.h"
+#include "core/manifest.h"
+#include "core/receipt.h"
+#include "core/recipe.h"
+#include "core/store.h"
+#include "core/verify.h"
+
+struct verify_options {
+    bool files;
+    const char *import; /* "numpy,pandas" */
+};
+
+static void options_into(struct optset *set, struct verify_options *o)
+{
+    opt_add(set, (struct opt){"files", 0, OPT_FLAG, &o->files, NULL,
+                              "Compare the installed files with the manifest instead of running "
+                              "the interpreter."});
+    opt_add(set, (struct opt){"import", 0, OPT_STRING, &o->import, "MODULE[,MODULE]...",
+                              "Import these as well, each alone, and fail if one switches the GIL "
+                              "on. A MODULE with a slash is the path of an extension module."});
+    opt_add_root(set);
+    opt_add_json(set);
+}
+
+static void options(struct optset *set)
+{
+    static struct verify_options unused;
+    options_into(set, &unused);
+}
+
+/* What the run has found out so far. */
+struct findings {
+    json_t *report;  /* one object for each interpreter */
+    struct strv bad; /* their names and checks, for the error message */
+    int status;      /* the worst: 0, E_FAILED, E_UNPROVEN */
+};
+
+static void worsen(struct findings *f, int status)
+{
+    if (f->status == 0 || status == E_UNPROVEN)
+        f->status = status;
+}
+
+/* What was seen, in a few words: the reason says more when it is a structure. */
+static char *seen_text(json_t *check)
+{
+    json_t *seen = json_object_get(check, "seen");
+    if (json_is_string(seen))
+        return xstrdup(json_string_value(seen));
+    if (json_is_object(seen) || json_is_null(seen))
+        return xstrdup(json_string_value(json_object_get(check, "why")));
+    return json_dumps(seen, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
+static void print_checks(const char *name, json_t *result)
+{
+    json_t *checks = json_object_get(result, "checks"), *check;
+    const char *verdict = json_string_value(json_object_get(result, "verdict"));
+    printf("%s: %s (%zu checks, %.1f s)\n", name, verdict, json_array_size(checks),
+           json_number_value(json_object_get(result, "seconds")));
+    size_t i;
+    json_array_foreach(checks, i, check)
+    {
+        const char *said = json_string_value(json_object_get(check, "verdict"));
+        const char *why = json_string_value(json_object_get(check, "why"));
+        autofree char *seen = seen_text(check);
+        const char *mark = str_eq(said, "fail")           ? "FAIL"
+                           : str_eq(said, "inconclusive") ? "open"
+                                                          : said;
+        printf("  %-4s  %-24s  %s\n", mark ? mark : "FAIL",
+               json_string_value(json_object_get(check, "check")), seen ? seen : "");
+        if (!str_eq(said, "pass") && why && !str_eq(why, seen))
+            printf("        %s\n", why);
+    }
+}
+
+static void note_failures(struct findings *f, const char *name, json_t *result,
+                          enum verdict verdict)
+{
+    if (verdict == VERDICT_PROVEN || verdict == VERDICT_INCONCLUSIVE)
+        return;
+    autofree char *what = verify_explain(result);
+    strv_addf(&f->bad, "%s %s:\n%s", name,
+              verdict == VERDICT_UNPROVEN ? "is not proven free-threaded"
+                                          : "is not as it should be",
+              what);
+    worsen(f, verdict == VERDICT_UNPROVEN ? E_UNPROVEN : E_FAILED);
+}
+
+static int verify_one(struct findings *f, const char *name, struct verify_opts *v,
+                      const struct verify_options *o)
+{
+    autostrv import = {0};
+    autofree char *words = xstrdup(o->import ? o->import : "");
+    for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
+        strv_take(&import, strchr(w, '/') ? path_absolute(w) : xstrdup(w));
+    v->import = &import;
+    v->who = name;
+    v->progress = progress_display_begin();
+    json_t *result = NULL;
+    enum verdict verdict;
+    int rc = verify_run(v, &result, &verdict);
+    progress_display_end();
+    if (rc < 0)
+        return rc;
+    if (!common.json)
+        print_checks(name, result);
+    note_failures(f, name, result, verdict);
+    json_object_set_new(result, "name", json_string(name));
+    json_array_append_new(f->report, result);
+    return 0;
+}
+
+/* An interpreter that ungil did not install: its name says what it must be. */
+static int verify_path(struct findings *f, const char *path, const struct verify_options *o)
+{
+    if (fs_is_dir(path) || !fs_exists(path))
+        return err_hint(fail(E_USAGE, "%s is not an interpreter", path),
+                        "give a NAME that \"ungil list\" shows, or the path of a python program");
+    autofree char *python = path_absolute(path);
+    const char *base = path_base(python);
+    size_t n = strspn(base, "python0123456789.");
+    struct verify_opts v = {
+        .python = python, .free_threaded = base[n] == 't', .abiflags = base + n};
+    return verify_one(f, path, &v, o);
+}
+
+/* The GIL build of the same release, as the control; owned, NULL when it is not installed. */
+static char *control_of(const struct store *s, const struct receipt *r)
+{
+    if (!r->free_threaded)
+        return NULL;
+    autofree char *prefix = store_prefix(s, r->release);
+    autofree char *python = xasprintf("%s/bin/python%s", prefix, r->series);
+    return fs_exists(python) ? steal(&python) : NULL;
+}
+
+static int verify_installed(struct findings *f, const struct store *s, const struct receipt *r,
+                            const struct verify_options *o)
+{
+    autofree char *flags = xstrndup(r->suffix, strcspn(r->suffix, "-"));
+    autofree char *prefix = store_prefix(s, r->name);
+    autofree char *python = xasprintf("%s/bin/python%s%s", prefix, r->series, flags);
+    autofree char *control = control_of(s, r);
+    struct recipe *recipe = NULL;
+    if (recipe_find(r->series, &recipe) < 0) {
+        warn("%s: no module is required: %s", r->name, err_message());
+        err_clear();
+    }
+    struct verify_opts v = {.python = python,
+                            .prefix = prefix,
+                            .release = r->release,
+                            .abiflags = flags,
+                            .free_threaded = r->free_threaded,
+                            .required = recipe ? &recipe->required : NULL,
+                            .optional = recipe ? &recipe->optional : NULL,
+                            .control = control};
+    int rc = verify_one(f, r->name, &v, o);
+    recipe_free(recipe);
+    return rc;
+}
+
+static json_t *strings(const struct strv *l)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < l->n; i++)
+        json_array_append_new(list, json_string(l->v[i]));
+    return list;
+}
+
+static void print_paths(const char *what, const struct strv *paths)
+{
+    for (size_t i = 0; i < paths->n; i++)
+        printf("  %-8s  %s\n", what, paths->v[i]);
+}
+
+static int check_files(struct findings *f, const struct store *s, const struct receipt *r)
+{
+    autofree char *prefix = store_prefix(s, r->name);
+    struct manifest_report m = {0};
+    int rc = manifest_check(prefix, &m);
+    if (rc < 0)
+        return rc;
+    size_t wrong = m.changed.n + m.missing.n + m.extra.n;
+    if (!common.json) {
+        printf("%s: %zu files, %s\n", r->name, m.checked,
+               wrong ? "not as they were installed" : "as they were installed");
+        print_paths("changed", &m.changed);
+        print_paths("missing", &m.missing);
+        print_paths("extra", &m.extra);
+    }
+    if (wrong) {
+        strv_addf(&f->bad, "%s: %zu files changed, %zu missing, %zu extra", r->name, m.changed.n,
+                  m.missing.n, m.extra.n);
+        worsen(f, E_FAILED);
+    }
+    json_array_append_new(f->report,
+                          json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", r->name, "verdict",
+                                    wrong ? "changed" : "intact", "files", (int)m.checked,
+                                    "changed", strings(&m.changed), "missing", strings(&m.missing),
+                                    "extra", strings(&m.extra)));
+    manifest_report_free(&m);
+    return 0;
+}
+
+static int handle(struct findings *f, const struct store *s, const struct receipt *r,
+                  const struct verify_options *o)
+{
+    return o->files ? check_files(f, s, r) : verify_installed(f, s, r, o);
+}
+
+static int verify_all(struct findings *f, const struct store *s, const struct verify_options *o)
+{
+    struct receipt **list = NULL;
+    size_t n = 0;
+    int rc = store_list(s, &list, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = handle(f, s, list[i], o);
+    if (rc == 0 && n == 0)
+        note("nothing is installed in %s", s->root);
+    store_list_free(list, n);
+    return rc;
+}
+
+static int verify_operand(struct findings *f, const struct store *s, const char *operand,
+                          const struct verify_options *o)
+{
+    if (strchr(operand, '/') && !o->files)
+        return verify_path(f, operand, o);
+    struct receipt *r = NULL;
+    int rc = store_find(s, operand, &r);
+    if (rc == 0)
+        rc = handle(f, s, r, o);
+    receipt_free(r);
+    return rc;
+}
+
+static int conclude(struct findings *f)
+{
+    if (common.json)
+        print_json(json_incref(f->report));
+    autofree char *what = strv_join(&f->bad, "\n");
+    return f->status < 0 ? fail((enum err)f->status, "%s", what) : 0;
+}
+
+static int run(int argc, char **argv)
+{
+    struct verify_options o = {0};
+    struct optset set = {0};
+    autostrv operands = {0};
+    options_into(&set, &o);
+    int rc = opt_parse(&cmd_verify, &set, argc, argv, &operands);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    autofree char *root = dirs_root(common.root);
+    struct store s;
+    store_open(&s, root);
+    struct findings f = {.report = json_array()};
+    if (operands.n == 0)
+        rc = verify_all(&f, &s, &o);
+    for (size_t i = 0; rc == 0 && i < operands.n; i++)
+        rc = verify_operand(&f, &s, operands.v[i], &o);
+    if (rc == 0)
+        rc = conclude(&f);
+    json_decref(f.report);
+    strv_free(&f.bad);
+    store_close(&s);
+    return rc;
+}
+
+const struct verb cmd_verify = {
+    .name = "verify",
+    .usage = "verify [OPTION]... [NAME|PYTHON]...",
+    .summary = "Prove that an interpreter is what its name says",
+    .description =
+        "Runs small programs on each NAME (all that are installed, without one) or on the "
+        "interpreter PYTHON, a path. They check its identity (build flag, ABI flags, version "
+        "text, release, prefix), whether the GIL is on or off, that every extension module of the "
+        "standard library imports and leaves the GIL off, that threads really run at the same "
+        "time (beside the GIL build of the same release as control), the modules that the recipe "
+        "requires, and a virtual environment with pip. Nothing is written into the prefix.\n"
+        "The verdict is \"proven\"; \"inconclusive\" when nothing failed but this machine could "
+        "not show that threads run at once (one CPU, or a busy one); \"failed\"; or \"unproven\" "
+        "when a build that should be free-threaded could not be proven so: exit status 3.\n"
+        "With --json: an array with an object for each interpreter: name, verdict, python, "
+        "control, seconds, info, and checks, each with check, expected, seen, verdict (pass, fail, "
+        "skip, inconclusive), why, proof, culprits. With --files and --json: name, verdict "
+        "(intact, changed), files, changed, missing, extra.",
+    .run = run,
+    .options = options,
+};
