@@ -11,6 +11,7 @@
 #include "cli/table.h"
 #include "core/dirs.h"
 #include "core/manifest.h"
+#include "core/progress.h"
 #include "core/receipt.h"
 #include "core/recipe.h"
 #include "core/store.h"
@@ -108,9 +109,13 @@ static int verify_one(struct findings *f, const char *name, struct verify_opts *
     v->import = &import;
     v->who = name;
     v->progress = progress_display_begin();
+    progress_stage(v->progress, name, "verify", 0);
     json_t *result = NULL;
     enum verdict verdict;
     int rc = verify_run(v, &result, &verdict);
+    if (rc == 0)
+        progress_done(v->progress, name, "verify",
+                      json_number_value(json_object_get(result, "seconds")));
     progress_display_end();
     if (rc < 0)
         return rc;

@@ -16,6 +16,7 @@ const double bench_quick_budget = 26;
 enum { MOST_ROUNDS = 9, LEAST_ROUNDS = 2, CELLS = 4 };
 static const double least_value = 0.11; /* seconds: below 0.1 s the clock's noise counts */
 static const double limit_seconds = 300;
+static const double caution = 1.15; /* the next round may take longer than the last one */
 
 static const struct plan {
     const char *kernel, *form;
@@ -49,6 +50,7 @@ struct row {
 
 struct bench {
     const struct bench_opts *o;
+    const char *who;
     int threads;
     struct row rows[lengthof(plans)];
     size_t n_rows, rounds;
@@ -177,7 +179,7 @@ static int run_round(struct bench *b)
     for (size_t i = 0; i < b->n_rows; i++) {
         struct row *r = &b->rows[i];
         autofree char *text = xasprintf("%s %s", r->plan->kernel, r->plan->form);
-        progress_update(b->o->progress, b->o->who, -1, text);
+        progress_update(b->o->progress, b->who, -1, text);
         for (int c = 0; c < CELLS && !r->skip; c++) {
             int rc = interpreter(b, c) ? measure(b, r, c, b->rounds) : 0;
             if (rc < 0)
@@ -199,7 +201,8 @@ static int run_rounds(struct bench *b, double start)
         if (rc < 0)
             return rc;
         double now = clock_now(), another = now - before;
-        if (b->rounds >= most || (b->rounds >= least && now - start + another > b->o->budget))
+        if (b->rounds >= most ||
+            (b->rounds >= least && now - start + another * caution > b->o->budget))
             return 0;
     }
 }
@@ -279,20 +282,22 @@ static int default_threads(void)
 
 int bench_run(const struct bench_opts *opts, json_t **result)
 {
-    struct bench b = {.o = opts, .threads = opts->threads > 0 ? opts->threads : default_threads()};
+    struct bench b = {.o = opts,
+                      .who = opts->who ? opts->who : "bench",
+                      .threads = opts->threads > 0 ? opts->threads : default_threads()};
     double start = clock_now();
     *result = NULL;
     int rc = b.threads < 2 ? fail(E_USAGE, "a benchmark compares 1 thread with at least 2") : 0;
     if (rc == 0)
         rc = choose_rows(&b);
-    progress_stage(opts->progress, opts->who, "bench", opts->budget);
+    progress_stage(opts->progress, b.who, "bench", opts->budget);
     for (size_t i = 0; rc == 0 && i < b.n_rows; i++)
         rc = calibrate(&b, &b.rows[i]);
     if (rc == 0)
         rc = run_rounds(&b, start);
     if (rc == 0) {
         *result = result_json(&b, clock_now() - start);
-        progress_done(opts->progress, opts->who, "bench", clock_now() - start);
+        progress_done(opts->progress, b.who, "bench", clock_now() - start);
     }
     for (size_t i = 0; i < b.n_rows; i++) {
         free(b.rows[i].checksum);

@@ -21,7 +21,7 @@ struct bench_opts {
     double budget;              /* seconds; the quick run of install: bench_quick_budget */
     int rounds;                 /* at most; 0: as many as the budget allows, up to 9 */
     const struct strv *kernels; /* "primes", "matmul:private"; NULL or empty: all */
-    const char *who;            /* for progress */
+    const char *who;            /* for progress; NULL: "bench" */
     const struct progress *progress;
 };
 

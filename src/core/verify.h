@@ -25,7 +25,7 @@ struct verify_opts {
     const struct strv *optional; /* modules that may be missing; NULL: none */
     const struct strv *import;   /* more to import with the GIL off, names or paths; NULL: none */
     const char *control;         /* the GIL build beside a free-threaded one; NULL: none */
-    const char *who;             /* for progress */
+    const char *who;             /* for progress; the caller says where the stage begins and ends */
     const struct progress *progress;
 };
 
