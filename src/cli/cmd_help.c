@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "cli/cmd.h"
+#include "core/embedded.h"
 
 static const char exit_status[] = "0 done; 1 failed; 2 wrong usage, recipe or SPEC; 3 built, but "
                                   "not verified free-threaded; 4 no source could be "
@@ -38,6 +39,9 @@ static void manual(void)
     for (size_t i = 0; i < n_verbs; i++)
         opt_help(verbs[i], true);
     printf(".SH EXIT STATUS\n%s\n", exit_status);
+    for (size_t i = 0; i < embedded_count; i++)
+        if (strcmp(embedded_files[i].name, "manual.roff") == 0)
+            fwrite(embedded_files[i].data, 1, embedded_files[i].size, stdout);
 }
 
 static bool as_manual;

@@ -1,4 +1,5 @@
-/* The kernels of share/kernels, compiled into the binary (embedded.c is made by Makefile.am). */
+/* Files of share/ compiled into the binary: kernels and manual (embedded.c is made by Makefile.am).
+ */
 #ifndef UNGIL_CORE_EMBEDDED_H
 #define UNGIL_CORE_EMBEDDED_H
 

@@ -65,29 +65,6 @@ static int share(struct finish *all, size_t n)
 
 /* ---- verify ---- */
 
-/* "check: why" of the first checks that failed, for the error message. */
-static char *failed_checks(json_t *verification)
-{
-    autostr text = {0};
-    size_t i, shown = 0;
-    json_t *check;
-    json_array_foreach(json_object_get(verification, "checks"), i, check)
-    {
-        const char *verdict = json_string_value(json_object_get(check, "verdict"));
-        if (!verdict || strcmp(verdict, "fail") != 0 || shown == 5)
-            continue;
-        const char *name = json_string_value(json_object_get(check, "check"));
-        autofree char *expected =
-            json_dumps(json_object_get(check, "expected"), JSON_ENCODE_ANY | JSON_COMPACT);
-        autofree char *seen =
-            json_dumps(json_object_get(check, "seen"), JSON_ENCODE_ANY | JSON_COMPACT);
-        str_addf(&text, "\n  %s: expected %s, seen %.400s", name ? name : "?",
-                 expected ? expected : "?", seen ? seen : "?");
-        shown++;
-    }
-    return str_take(&text);
-}
-
 static int judge(const struct finish *f, const struct install_opts *opts)
 {
     if (f->verdict == VERDICT_PROVEN)
@@ -97,7 +74,7 @@ static int judge(const struct finish *f, const struct install_opts *opts)
              "the proof is inconclusive on this machine; \"ungil show\" tells which checks");
         return 0;
     }
-    autofree char *why = failed_checks(f->verification);
+    autofree char *why = verify_explain(f->verification);
     bool unproven = f->verdict == VERDICT_UNPROVEN;
     int rc =
         fail(unproven ? E_UNPROVEN : E_FAILED, "%s was built, but %s; it was not installed%s",
@@ -122,12 +99,9 @@ static int verify(struct finish *f, const struct plan *plan, const struct source
         .who = f->name,
         .progress = opts->progress,
     };
-    double start = clock_now();
-    progress_stage(opts->progress, f->name, "verify", 0);
     int rc = verify_run(&o, &f->verification, &f->verdict);
     if (rc < 0)
         return err_context(rc, "%s: cannot verify", f->name);
-    progress_done(opts->progress, f->name, "verify", clock_now() - start);
     return judge(f, opts);
 }
 

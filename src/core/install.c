@@ -194,7 +194,11 @@ static int measure(struct install *in)
         return 0;
     autofree char *gil = finish_python(gil_prefix, series, ""),
                   *ft = finish_python(ft_prefix, series, "t");
-    struct bench_opts bo = {.gil = gil, .ft = ft, .budget = 30, .progress = in->opts->progress};
+    struct bench_opts bo = {.gil = gil,
+                            .ft = ft,
+                            .budget = bench_quick_budget,
+                            .who = "bench",
+                            .progress = in->opts->progress};
     json_t *result = NULL;
     int rc = bench_run(&bo, &result);
     if (rc == E_SIGNAL)

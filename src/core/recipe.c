@@ -312,28 +312,39 @@ static int check(const struct recipe *r)
     return rc < 0 ? rc : check_variants(r);
 }
 
-int recipe_load(const char *file, struct recipe **out)
+int recipe_load_text(const char *name, const char *text, struct recipe **out)
 {
     struct recipe *r = xcalloc(1, sizeof *r);
-    r->file = path_absolute(file);
+    r->file = xstrdup(name);
     struct loading l = {.recipe = r};
-    int rc = ini_read(r->file, on_key, &l);
+    int rc = ini_read_text(name, text, on_key, &l);
     strv_free(&l.seen);
     if (rc == 0) {
         if (r->n_pins > 1)
             qsort(r->pins, r->n_pins, sizeof *r->pins, compare_pins);
         rc = check(r);
     }
-    char hex[SHA256_HEX];
-    if (rc == 0)
-        rc = digest_file(r->file, hex);
     if (rc < 0) {
         recipe_free(r);
         return rc;
     }
+    char hex[SHA256_HEX];
+    digest_text(text, hex);
     r->digest = xstrdup(hex);
     *out = r;
     return 0;
+}
+
+int recipe_load(const char *file, struct recipe **out)
+{
+    autofree char *path = path_absolute(file), *text = NULL;
+    size_t size;
+    int rc = fs_read(path, &text, &size);
+    if (rc < 0)
+        return rc == E_NOTFOUND ? fail(E_NOTFOUND, "there is no recipe %s", path) : rc;
+    if (strlen(text) != size)
+        return fail(E_USAGE, "%s is not a text file", path);
+    return recipe_load_text(path, text, out);
 }
 
 static void variant_free(struct variant *v)

@@ -1,8 +1,8 @@
 /* Recipes: where a series comes from and how its variants are built. Data, never C.
  *
  * Read from, first hit wins: $UNGIL_RECIPES (a directory), $XDG_CONFIG_HOME/ungil/recipes,
- * $datadir/ungil/recipes. Every section and key must be known; see recipes/README comments
- * in 3.14.ini.
+ * $datadir/ungil/recipes, the ones compiled in. Every section and key must be known; see
+ * recipes/README comments in 3.14.ini.
  */
 #ifndef UNGIL_CORE_RECIPE_H
 #define UNGIL_CORE_RECIPE_H
@@ -56,6 +56,7 @@ struct recipe {
 
 /* Reads and checks one file; E_USAGE names file, line, section and key. The caller frees. */
 int recipe_load(const char *file, struct recipe **out);
+int recipe_load_text(const char *name, const char *text, struct recipe **out);
 /* The recipe of a series ("3.14"); E_USAGE lists the series that exist and the nearest. */
 int recipe_find(const char *series, struct recipe **out);
 /* The newest series not marked prerelease that pins a release. */

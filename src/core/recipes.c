@@ -5,7 +5,19 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "core/dirs.h"
+#include "core/embedded.h"
 #include "core/recipe.h"
+
+/* The recipe of a series that the binary carries, for a binary that was copied without its data;
+ * NULL. */
+static const struct embedded *built_in(const char *series)
+{
+    autofree char *name = xasprintf("%s.ini", series);
+    for (size_t i = 0; i < embedded_count; i++)
+        if (strcmp(embedded_files[i].name, name) == 0)
+            return &embedded_files[i];
+    return NULL;
+}
 
 /* Directories, first hit wins. */
 static void recipe_dirs(struct strv *dirs)
@@ -24,6 +36,18 @@ static int newest_series_first(const void *a, const void *b)
     return release_compare_text(rb, ra);
 }
 
+/* Adds the series that a file name like "3.14.ini" stands for. */
+static void add_series(struct strv *series, const char *file)
+{
+    if (!str_ends(file, ".ini"))
+        return;
+    struct release r;
+    autofree char *stem = xstrndup(file, strlen(file) - strlen(".ini"));
+    autofree char *as_release = xasprintf("%s.0", stem);
+    if (release_parse(as_release, &r) && !strv_has(series, stem))
+        strv_add(series, stem);
+}
+
 int recipe_list(struct strv *series)
 {
     autostrv dirs = {0};
@@ -33,16 +57,11 @@ int recipe_list(struct strv *series)
         int rc = fs_list(dirs.v[i], &names);
         if (rc < 0)
             return rc;
-        for (size_t j = 0; j < names.n; j++) {
-            struct release r;
-            if (!str_ends(names.v[j], ".ini"))
-                continue;
-            autofree char *stem = xstrndup(names.v[j], strlen(names.v[j]) - 4);
-            autofree char *as_release = xasprintf("%s.0", stem);
-            if (release_parse(as_release, &r) && !strv_has(series, stem))
-                strv_add(series, stem);
-        }
+        for (size_t j = 0; j < names.n; j++)
+            add_series(series, names.v[j]);
     }
+    for (size_t i = 0; i < embedded_count; i++)
+        add_series(series, embedded_files[i].name);
     if (series->n > 1)
         qsort(series->v, series->n, sizeof *series->v, newest_series_first);
     return 0;
@@ -55,13 +74,6 @@ static int no_recipe(const char *series)
     if (rc < 0)
         return rc;
     rc = fail(E_USAGE, "there is no recipe for series %s", series);
-    if (all.n == 0) {
-        autofree char *dir = dirs_data("recipes");
-        return err_hint(
-            rc,
-            "no recipes are installed at all: %s is empty; UNGIL_RECIPES=DIR names another place",
-            dir);
-    }
     autofree char *known = strv_join(&all, ", ");
     return err_hint(rc, "known: %s. A recipe of your own goes to ~/.config/ungil/recipes/%s.ini",
                     known, series);
@@ -84,7 +96,11 @@ int recipe_find(const char *series, struct recipe **out)
         }
         return rc;
     }
-    return no_recipe(series);
+    const struct embedded *own = built_in(series);
+    if (!own)
+        return no_recipe(series);
+    autofree char *name = xasprintf("built in: %s", own->name);
+    return recipe_load_text(name, (const char *)own->data, out);
 }
 
 int recipe_find_default(struct recipe **out)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/str.h"
 
 /* What distributions compile inih with: a longer line would be handed on truncated. */
@@ -60,23 +59,14 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
     return 1;
 }
 
-int ini_read(const char *path, ini_key *handle, void *arg)
+int ini_read_text(const char *name, const char *text, ini_key *handle, void *arg)
 {
-    autofree char *text = NULL;
-    size_t size;
-    int rc = fs_read(path, &text, &size);
-    if (rc < 0)
-        return rc == E_NOTFOUND ? fail(E_NOTFOUND, "there is no file %s", path) : rc;
-    if (strlen(text) != size)
-        return fail(E_USAGE, "%s is not a text file", path);
-    struct reading r = {.path = path, .handle = handle, .arg = arg, .at = text};
+    struct reading r = {.path = name, .handle = handle, .arg = arg, .at = text};
     int bad_line = ini_parse_stream(next_line, &r, on_key, &r);
     if (r.rc < 0)
         return r.rc;
-    if (bad_line > 0) {
-        rc = fail(E_USAGE, "%s:%d: neither a [section], a key = value nor a ; comment", path,
-                  bad_line);
-        return rc;
-    }
-    return bad_line < 0 ? fail(E_FAILED, "cannot parse %s", path) : 0;
+    if (bad_line > 0)
+        return fail(E_USAGE, "%s:%d: neither a [section], a key = value nor a ; comment", name,
+                    bad_line);
+    return bad_line < 0 ? fail(E_FAILED, "cannot parse %s", name) : 0;
 }

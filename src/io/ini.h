@@ -6,6 +6,6 @@
 /* Called for each key. Returns 0, or a negative error it has recorded (file and line are put in
  * front of the message). */
 typedef int ini_key(void *arg, int line, const char *section, const char *key, const char *value);
-int ini_read(const char *path, ini_key *handle, void *arg);
+int ini_read_text(const char *name, const char *text, ini_key *handle, void *arg);
 
 #endif
