@@ -18,7 +18,7 @@ sources() { find "$TOP/src" -name '*.[ch]' | sort; }
 }
 
 @test "no libcurl, libgit2 or libarchive above src/io" {
-	run bash -c 'grep -nE "\b(git_[a-z]+_[a-z_]+\(|CURL\b|curl_easy|struct archive|archive_(read|write|entry)_)|#include <(curl|git2|archive)" "$@" |
+	run bash -c 'grep -nE "\b(git_[a-z]+_[a-z_]+\(|CURL\b|curl_easy|struct archive(_entry)? |archive_(read|write|entry)_)|#include <(curl|git2|archive)" "$@" |
 		grep -v ":[0-9]*: *\*"' bash $(sources | grep -v /src/io/)
 	assert_output ''
 }
@@ -48,7 +48,7 @@ sources() { find "$TOP/src" -name '*.[ch]' | sort; }
 	cd "$TOP/tests"
 	for file in *.bats; do
 		run head -n 1 "$file"
-		assert_output --regexp '^# [A-Z].{20,}'
+		assert_output --regexp '^# .{20,}'
 		assert_file_contains "$TOP/Makefile.am" "tests/$file"
 	done
 }

@@ -51,6 +51,7 @@ common_setup() {
 	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache UNGIL_RECIPES=$BATS_TEST_TMPDIR/no-recipes
 	mkdir -p "$HOME" "$UNGIL_RECIPES" "$BATS_TEST_TMPDIR/cwd"
 	cd "$BATS_TEST_TMPDIR/cwd" || return 1
+	[ -x "$UNGIL" ] || { echo "there is no program $UNGIL: build it, or set UNGIL" >&2; return 1; }
 	WEB='' FAULTY='' SERVERS=()
 }
 

@@ -1,0 +1,168 @@
+# A build that cannot succeed says why, where its log is and what to do; nothing of the caller's environment colours it.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+}
+
+# path_without PROGRAM...: a directory with every program of the usual ones but these
+path_without() {
+	local p
+	mkdir path
+	find -L /usr/bin /bin -maxdepth 1 -type f -exec ln -sf -t path {} +
+	for p; do rm -f path/$p path/*-$p path/$p-[0-9]*; done
+	PATH=$PWD/path
+}
+
+log_of() { find "$XDG_CACHE_HOME/ungil/log" -name "$1"; }
+
+@test "both variants are built under one jobserver, which is ungil's" {
+	run ungil install 3.99.1 --jobs 2 --no-bench
+	assert_exit 0
+	run grep -c '^object .*--jobserver-auth=' "$MINI/control/seen"
+	[ "$output" -ge 4 ]
+}
+
+@test "the second configure starts from the first one's cache" {
+	knob sleep-configure 0
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_file_exist "$MINI/control/seeded"
+}
+
+@test "configure fails: its last lines, its log, exit 6, nothing installed" {
+	knob fail-configure
+	run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial "configure"
+	assert_output --partial "the miniature was told to fail here"
+	assert_output --regexp '/cache/ungil/log/3\.99\.1t?-configure\.log'
+	assert_file_exist "$(grep -o '/[^ ]*/ungil/log/3[.]99[.]1t*-configure[.]log' <<<"$output" | head -n 1)"
+	assert_nothing_installed
+}
+
+@test "compile fails: the compiler's error is shown, not make's last words" {
+	knob fail-compile
+	run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial "stub.c:42:7: error: the miniature was told to fail here"
+	assert_output --regexp '/ungil/log/3\.99\.1t?-make\.log'
+	assert_nothing_installed
+}
+
+@test "install fails: the same" {
+	knob fail-install
+	run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial "the miniature was told to fail here"
+	assert_output --regexp '/ungil/log/3\.99\.1t?-install\.log'
+	assert_nothing_installed
+}
+
+@test "after a failed compilation the next run goes on behind configure" {
+	knob fail-compile
+	run ungil install 3.99.1t
+	assert_exit 6
+	knob fail-configure # would fail if it were run again
+	unknob fail-compile
+	run ungil install 3.99.1t
+	assert_exit 0
+}
+
+@test "no compiler: said at once, with this distribution's command" {
+	path_without cc gcc c99 c89 clang tcc
+	run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial "compiler"
+	if command -v apt-get >/dev/null; then assert_output --partial "apt-get install"; fi
+	assert_nothing_installed
+}
+
+@test "no make: said at once, with this distribution's command" {
+	path_without make gmake
+	run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial "make"
+	if command -v apt-get >/dev/null; then assert_output --partial "apt-get install"; fi
+	assert_nothing_installed
+}
+
+@test "no OpenSSL headers: the required module, the header and the command, before compiling" {
+	knob missing "_ssl
+_hashlib"
+	run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial ssl
+	assert_output --regexp 'openssl/|OpenSSL'
+	if command -v apt-get >/dev/null; then assert_output --partial libssl-dev; fi
+	assert_not_exist "$MINI/control/seen" # no make ran
+	assert_nothing_installed
+}
+
+@test "an optional module that is missing is said and recorded, and stops nothing" {
+	knob missing _tkinter
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_output --partial tkinter
+	run ungil show 3.99.1t --json
+	assert_output --regexp '"missing": \[[^]]*tkinter'
+}
+
+@test "PYTHON_GIL, PYTHONHOME, PYTHONPATH and MAKEFLAGS reach neither builds nor proofs" {
+	export PYTHON_GIL=1 PYTHONHOME=/nowhere PYTHONPATH=/nowhere PYTHONWARNINGS=error MAKEFLAGS='-n --no-such-flag'
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	unset PYTHON_GIL PYTHONHOME PYTHONPATH PYTHONWARNINGS MAKEFLAGS
+	run grep -E 'nowhere|no-such-flag|PYTHON_GIL=1' "$MINI/control/seen"
+	assert_output ''
+	run grep -c 'PYTHONPATH=unset PYTHONHOME=unset PYTHON_GIL=unset' "$MINI/control/seen"
+	[ "$output" -ge 8 ]
+}
+
+@test "CC=false is honoured: configure fails with it" {
+	CC=false run ungil install 3.99.1
+	assert_exit 6
+	assert_output --partial false
+	assert_nothing_installed
+}
+
+@test "CC is honoured and recorded" {
+	printf '#!/bin/sh\nexec gcc "$@"\n' >mycc && chmod +x mycc
+	CC=$PWD/mycc run ungil install 3.99.1t --no-bench
+	assert_exit 0
+	run ungil show 3.99.1t --json
+	assert_output --partial "\"CC\": \"$PWD/mycc\""
+}
+
+@test "-v streams the build's output, each line with its variant" {
+	run ungil install 3.99.1 -v --no-bench
+	assert_exit 0
+	assert_output --regexp '3\.99\.1t.*checking for stdlib extension module _ssl'
+}
+
+@test "without a terminal: a line a stage, no colours, no bars" {
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	for stage in configure make install verify; do assert_line --regexp "3\.99\.1t.*$stage"; done
+	refute_output --partial $'\033'
+	refute_output --partial $'\r'
+}
+
+@test "--preset release hands its options to configure, and is another build" {
+	run ungil install 3.99.1t --no-bench
+	assert_exit 0
+	run ungil install 3.99.1t --preset release --no-bench
+	assert_exit 0
+	run ungil show 3.99.1t --json
+	assert_output --partial "--enable-optimizations"
+	assert_output --partial '"preset": "release"'
+}
+
+@test "the build directories are gone after success" {
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	run bash -c 'ls "$XDG_CACHE_HOME/ungil/build" 2>/dev/null'
+	assert_output ''
+}

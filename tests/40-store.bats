@@ -1,0 +1,271 @@
+# The store is plain files: what is installed is whole, and every verb agrees on it.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+}
+
+pair() {
+	run ungil install "${1:-3.99.1}" --no-bench
+	assert_exit 0
+}
+
+@test "a pair: two prefixes, one owner for each name in bin, receipts and manifests" {
+	pair
+	assert_store_is_sound
+	run "$UNGIL_ROOT/bin/python3.99" -VV
+	refute_output --partial free-threading
+	run "$UNGIL_ROOT/bin/python3.99t" -VV
+	assert_output --partial free-threading
+	for name in python3 python pip3.99 pip3.99t idle3.99 idle3.99t pydoc3.99t python3.99-config python3.99t-config; do
+		assert_exist "$UNGIL_ROOT/bin/$name"
+	done
+	# python3 is the GIL build until told otherwise
+	run readlink -f "$UNGIL_ROOT/bin/python3"
+	assert_output "$UNGIL_ROOT/versions/3.99.1/bin/python3.99"
+}
+
+@test "nothing in a prefix names the place where it was built" {
+	pair
+	run grep -rIl --exclude=ungil.json -e "$XDG_CACHE_HOME" -e "$UNGIL_ROOT/stage" "$UNGIL_ROOT/versions"
+	assert_output ''
+	run grep -rIl --exclude=ungil.json --exclude=ungil.mtree /opt/ungil/versions "$UNGIL_ROOT/versions"
+	assert_output ''
+}
+
+@test "files that are the same in both builds are one file, unless --no-share" {
+	pair
+	[ "$UNGIL_ROOT/versions/3.99.1/lib/python3.99/os.py" -ef "$UNGIL_ROOT/versions/3.99.1t/lib/python3.99t/os.py" ]
+	run ungil install 3.99.2 --no-share --no-bench
+	assert_exit 0
+	[ ! "$UNGIL_ROOT/versions/3.99.2/lib/python3.99/os.py" -ef "$UNGIL_ROOT/versions/3.99.2t/lib/python3.99t/os.py" ]
+	assert_store_is_sound
+}
+
+@test "a root with spaces and UTF-8 in its path" {
+	export UNGIL_ROOT="$BATS_TEST_TMPDIR/ein Büro/für ✓"
+	pair
+	assert_store_is_sound
+	run "$UNGIL_ROOT/bin/pip3.99" --version
+	assert_exit 0
+	run ungil exec 3.99.1t -- python3.99t -V
+	assert_output "Python 3.99.1"
+}
+
+@test "list, show, which: the same names, as text and as JSON" {
+	pair
+	run ungil list
+	assert_line --regexp '^3\.99\.1 '
+	assert_line --regexp '^3\.99\.1t '
+	run bash -c '"$UNGIL" list --json | python3 -m json.tool'
+	assert_exit 0
+	assert_output --partial '"name": "3.99.1t"'
+	run ungil show 3.99.1t
+	assert_exit 0
+	run ungil which 3.99.1t
+	assert_output "$UNGIL_ROOT/versions/3.99.1t/bin/python3.99t"
+	run ungil which 3.99.1 pip3.99
+	assert_output "$UNGIL_ROOT/versions/3.99.1/bin/pip3.99"
+	run ungil which 3.99.1 no-such-program
+	assert_exit 1
+	run ungil list --available
+	assert_output --partial 3.99.2
+}
+
+@test "an unknown name is refused with the nearest ones" {
+	pair
+	for verb in show which remove verify; do
+		run ungil $verb 3.99.5
+		[ "$status" -ne 0 ]
+		assert_output --partial 3.99.5
+		assert_output --partial 3.99.1
+	done
+	assert_store_is_sound
+}
+
+@test "exec: NAME's bin first in PATH, arguments, exit status and signals as they are" {
+	pair
+	run ungil exec 3.99.1t -- sh -c 'command -v python3.99; echo "$1"; exit 7' sh 'a  b'
+	assert_exit 7
+	assert_line --index 0 "$UNGIL_ROOT/versions/3.99.1t/bin/python3.99"
+	assert_line --index 1 'a  b'
+	run ungil exec 3.99.1t -- no-such-program
+	assert_exit 127 || [ "$status" -eq 1 ]
+	assert_output --partial no-such-program
+}
+
+@test "link --default, and back to automatic when that one is removed" {
+	pair
+	pair 3.99.2
+	run readlink -f "$UNGIL_ROOT/bin/python3"
+	assert_output "$UNGIL_ROOT/versions/3.99.2/bin/python3.99"
+	run ungil link --default 3.99.1t
+	assert_exit 0
+	run readlink -f "$UNGIL_ROOT/bin/python3"
+	assert_output --regexp "$UNGIL_ROOT/versions/3.99.1t/bin/python3.99t?"
+	run ungil remove 3.99.1t
+	assert_exit 0
+	run readlink -f "$UNGIL_ROOT/bin/python3"
+	assert_output "$UNGIL_ROOT/versions/3.99.2/bin/python3.99"
+	assert_store_is_sound
+}
+
+@test "link --into: elsewhere, and never over a file that is not ungil's" {
+	pair
+	mkdir into && echo mine >into/python3.99
+	run ungil link --into "$PWD/into"
+	assert_exit 1
+	assert_output --partial into/python3.99
+	run cat into/python3.99
+	assert_output mine
+	rm into/python3.99
+	run ungil link --into "$PWD/into"
+	assert_exit 0
+	run into/python3.99t -VV
+	assert_output --partial free-threading
+}
+
+@test "a file in bin that is not ungil's is not overwritten" {
+	mkdir -p "$UNGIL_ROOT/bin" && echo mine >"$UNGIL_ROOT/bin/python3"
+	run ungil install 3.99.1 --no-bench
+	assert_output --partial "$UNGIL_ROOT/bin/python3"
+	run cat "$UNGIL_ROOT/bin/python3"
+	assert_output mine
+}
+
+@test "remove: the prefix and its links are gone, the other one of the pair is whole" {
+	pair
+	run ungil remove 3.99.1
+	assert_exit 0
+	assert_not_exist "$UNGIL_ROOT/versions/3.99.1"
+	assert_not_exist "$UNGIL_ROOT/bin/python3.99"
+	run "$UNGIL_ROOT/bin/python3.99t" -V
+	assert_exit 0
+	assert_store_is_sound
+	run ungil remove 3.99.1t
+	assert_exit 0
+	run ungil list
+	assert_exit 0
+	refute_output --partial 3.99
+	run ls -A "$UNGIL_ROOT/bin" "$UNGIL_ROOT/versions" "$UNGIL_ROOT/stage"
+	refute_output --partial 3.99
+}
+
+@test "a prefix edited by hand: verify --files names each file and what is wrong with it" {
+	pair
+	prefix=$UNGIL_ROOT/versions/3.99.1t
+	rm "$prefix/lib/python3.99t/json.py"
+	echo '# mine' >>"$prefix/bin/pip3.99"
+	touch "$prefix/bin/extra"
+	chmod 600 "$prefix/include/python3.99t/pyconfig.h"
+	run ungil verify --files 3.99.1t
+	assert_exit 1
+	assert_output --partial lib/python3.99t/json.py
+	assert_output --partial bin/pip3.99
+	assert_output --partial bin/extra
+	assert_output --partial pyconfig.h
+	run ungil verify --files 3.99.1
+	assert_exit 0
+}
+
+@test "bytecode that importing wrote is not an alteration" {
+	pair
+	mkdir -p "$UNGIL_ROOT/versions/3.99.1/lib/python3.99/__pycache__"
+	touch "$UNGIL_ROOT/versions/3.99.1/lib/python3.99/__pycache__/json.cpython-399.pyc"
+	run ungil verify --files 3.99.1
+	assert_exit 0
+}
+
+@test "the manifest is mtree that bsdtar reads" {
+	command -v bsdtar >/dev/null || skip "no bsdtar"
+	pair
+	run bash -c 'cd "$UNGIL_ROOT/versions/3.99.1t" && bsdtar -tf - <ungil.mtree'
+	assert_exit 0
+	assert_output --partial bin/python3.99t
+}
+
+@test "two installs at once: the second waits, says for whom, and finds nothing left to do" {
+	knob sleep-compile 3
+	background "$UNGIL" install 3.99.1 --no-bench
+	first=$PID
+	within 20 grep -qs compile "$MINI/control/seen"
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_output --partial "$first"
+	assert_output --partial unchanged
+	wait $first
+	assert_equal "$(grep -c '^installed' "$MINI/control/seen")" 2
+	assert_store_is_sound
+}
+
+@test "--lock-wait 0 does not wait: exit 7" {
+	knob sleep-compile 3
+	background "$UNGIL" install 3.99.1 --no-bench
+	first=$PID
+	within 20 grep -qs compile "$MINI/control/seen"
+	run ungil install 3.99.2 --lock-wait 0
+	assert_exit 7
+	assert_output --partial "$first"
+	# reading needs no lock
+	run ungil list
+	assert_exit 0
+	wait $first
+}
+
+@test "a read-only root: said, with what can be done, and nothing is built" {
+	mkdir -p "$UNGIL_ROOT"
+	if [ "$(id -u)" -eq 0 ]; then
+		unshare --mount true 2>/dev/null || skip "may not mount"
+		run timeout 60 unshare --mount --propagation private bash -c '
+			mount -t tmpfs -o ro tmpfs "$UNGIL_ROOT" && exec "$UNGIL" install 3.99.1'
+	else
+		chmod 555 "$UNGIL_ROOT"
+		run ungil install 3.99.1
+	fi
+	assert_exit 1
+	assert_output --partial "$UNGIL_ROOT"
+	assert_output --regexp '[Rr]ead-only|[Pp]ermission'
+	assert_not_exist "$MINI/control/seen"
+}
+
+@test "a disk that is full: said, nothing visible, nothing left in the stage" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount a small tmpfs"
+	unshare --mount true 2>/dev/null || skip "may not mount"
+	knob huge 20
+	mkdir -p "$UNGIL_ROOT"
+	run timeout 120 unshare --mount --propagation private bash -c '
+		mount -t tmpfs -o size=8m tmpfs "$UNGIL_ROOT" || exit 99
+		"$UNGIL" install 3.99.1
+		echo "exit $?"
+		ls -A "$UNGIL_ROOT/versions" "$UNGIL_ROOT/stage"
+		"$UNGIL" list; echo "list $?"
+		rm "$0"
+		"$UNGIL" install 3.99.1 --no-bench >/dev/null; echo "again $?"' "$MINI/control/huge"
+	assert_output --partial "No space left on device"
+	assert_line --regexp '^exit [16]$'
+	refute_line --regexp '^3\.99'
+	assert_line "list 0"
+	assert_line "again 0"
+}
+
+@test "clean: caches and stale stages go, what is installed stays" {
+	pair
+	mkdir -p "$UNGIL_ROOT/stage/left-behind"
+	run ungil clean
+	assert_exit 0
+	assert_not_exist "$UNGIL_ROOT/stage/left-behind"
+	assert_store_is_sound
+	run ungil list
+	assert_output --partial 3.99.1t
+}
+
+@test "a receipt that is no receipt is warned about, and the other names still work" {
+	pair
+	echo '{' >"$UNGIL_ROOT/versions/3.99.1/ungil.json"
+	run ungil list
+	assert_exit 0
+	assert_output --partial "$UNGIL_ROOT/versions/3.99.1"
+	assert_output --partial 3.99.1t
+}

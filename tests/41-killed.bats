@@ -1,0 +1,75 @@
+# Killed at any moment, ungil leaves the old state or the new one, and the next run goes on.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+}
+
+# milliseconds that a command takes
+duration() {
+	local start=${EPOCHREALTIME/./}
+	"$@" >/dev/null 2>&1
+	echo $(((${EPOCHREALTIME/./} - start) / 1000))
+}
+
+# killed AFTER_MS COMMAND...: with SIGKILL, after so long
+killed() {
+	local after=$1
+	shift
+	background "$@" >/dev/null 2>&1
+	sleep "$((after / 1000)).$(printf %03d $((after % 1000)))"
+	kill -9 "$PID" 2>/dev/null || true
+	wait "$PID" 2>/dev/null || true
+}
+
+@test "kill -9 at 100 random moments of install and remove: the store stays whole, the next run succeeds" {
+	RANDOM=${UNGIL_TEST_SEED:-$$}
+	echo "# seed: ${UNGIL_TEST_SEED:-$$}"
+	full=$(duration ungil install 3.99.1 --no-bench)
+	again=$(duration ungil install 3.99.1 --no-bench --force)
+	gone=$(duration ungil remove 3.99.1 3.99.1t)
+	assert_equal "$(ls "$UNGIL_ROOT/versions")" ''
+	for ((i = 0; i < 100; i++)); do
+		case $((i % 4)) in
+		0 | 1) killed $((RANDOM % (full + 1))) "$UNGIL" install 3.99.1 --no-bench ;;
+		2) killed $((again / 2 + RANDOM % (again / 2 + 50))) "$UNGIL" install 3.99.1 --no-bench --force ;;
+		3)
+			killed $((RANDOM % (gone + 2))) "$UNGIL" remove 3.99.1 3.99.1t
+			;;
+		esac
+		assert_store_is_sound
+		if ((i % 10 == 5)); then
+			run ungil install 3.99.1 --no-bench
+			assert_exit 0
+			assert_store_is_sound
+			assert_equal "$(ls "$UNGIL_ROOT/versions" | tr '\n' ' ')" "3.99.1 3.99.1t "
+			assert_equal "$(ls -A "$UNGIL_ROOT/stage")" ''
+		fi
+	done
+	run ungil remove 3.99.1 3.99.1t
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_store_is_sound
+	# what SIGKILL orphans ends by itself
+	within 5 bash -c "[ -z '$(processes_left)' ]"
+}
+
+@test "kill -9 at each rename and link of the commit: the store stays whole" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	for call in renameat2 symlinkat fsync unlinkat syncfs linkat; do
+		for nth in 1 2 3 5 8; do
+			run timeout 60 strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$nth \
+				"$UNGIL" install 3.99.1 --no-bench --force
+			assert_store_is_sound
+			run timeout 60 strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$nth \
+				"$UNGIL" remove 3.99.1t
+			assert_store_is_sound
+		done
+	done
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_store_is_sound
+}

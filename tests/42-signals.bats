@@ -1,0 +1,89 @@
+# Ctrl-C stops everything within two seconds, leaves nothing running, and says how to go on.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+}
+
+# interrupted SIGNAL STATUS: of an install that is in the middle of compiling
+interrupted() {
+	local signal=$1 expected=$2 start took status=0
+	background "$UNGIL" install 3.99.1 2>err
+	within 20 grep -qs '^compile' "$MINI/control/seen"
+	start=${EPOCHREALTIME/./}
+	kill "-$signal" "$PID"
+	wait "$PID" || status=$?
+	took=$(((${EPOCHREALTIME/./} - start) / 1000))
+	echo "took $took ms; status $status"
+	cat err
+	[ "$took" -lt 2000 ]
+	assert_equal "$status" "$expected"
+	assert_equal "$(processes_left)" ''
+	assert_nothing_installed
+}
+
+@test "SIGINT: both builds stop, exit 130, and the same command goes on" {
+	knob sleep-compile 60
+	# a shell makes background processes ignore SIGINT; a terminal does not
+	UNGIL_REAL=$UNGIL
+	cat >with-sigint <<-'END'
+		#!/usr/bin/env python3
+		import os, signal, sys
+		signal.signal(signal.SIGINT, signal.SIG_DFL)
+		os.execv(sys.argv[1], sys.argv[1:])
+	END
+	chmod +x with-sigint
+	background ./with-sigint "$UNGIL" install 3.99.1 --no-bench 2>err
+	within 20 grep -qs '^compile' "$MINI/control/seen"
+	start=${EPOCHREALTIME/./} status=0
+	kill -INT "$PID"
+	wait "$PID" || status=$?
+	[ $(((${EPOCHREALTIME/./} - start) / 1000)) -lt 2000 ]
+	assert_equal "$status" 130
+	assert_equal "$(processes_left)" ''
+	assert_file_contains err 'again'
+	unknob sleep-compile
+	knob fail-configure # would fail if it were run again
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_store_is_sound
+}
+
+@test "SIGTERM: the same, exit 143" {
+	knob sleep-compile 60
+	interrupted TERM 143
+}
+
+@test "SIGHUP: the same, exit 129" {
+	knob sleep-compile 60
+	interrupted HUP 129
+}
+
+@test "a grandchild that a Makefile left behind does not outlive the build" {
+	knob grandchild-compile
+	interrupted TERM 143
+	for pid in $(cat "$MINI/control/grandchildren"); do
+		run kill -0 "$pid"
+		assert_failure
+	done
+}
+
+@test "builds get default signal dispositions, even where SIGINT is ignored" {
+	cat >>"$MINI/src/configure" <<-'END'
+		grep SigIgn /proc/self/status >"$control/ignored"
+	END
+	tar -C "$MINI" --transform="s,^src,Python-3.99.1," -cJf mine.tar.xz src
+	pin 3.99.1 mine.tar.xz
+	run bash -c 'trap "" INT HUP; exec "$UNGIL" install 3.99.1t --no-bench --source "$PWD/mine.tar.xz"'
+	assert_exit 0
+	run cat "$MINI/control/ignored"
+	assert_output --regexp 'SigIgn:.0000000000000000'
+}
+
+@test "a closed standard output is an error, and not silence" {
+	run bash -c '"$UNGIL" list --json >/dev/full'
+	assert_exit 1
+	assert_output --partial "No space left"
+}

@@ -1,0 +1,71 @@
+# Nothing is installed that is not proven; a build that is not free-threaded ends with exit 3.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+}
+
+@test "a free-threaded build whose GIL is on: exit 3, nothing installed, the check is named" {
+	knob gil-on
+	run ungil install 3.99.1
+	assert_exit 3
+	assert_output --partial gil-off
+	assert_nothing_installed
+}
+
+@test "an interpreter that crashes proves nothing" {
+	knob dead-kernel
+	run ungil install 3.99.1
+	[ "$status" -eq 3 ] || [ "$status" -eq 1 ]
+	assert_nothing_installed
+}
+
+@test "another check that fails: exit 1, nothing installed" {
+	knob no-pip
+	run ungil install 3.99.1
+	assert_exit 1
+	assert_output --partial pip
+	assert_nothing_installed
+}
+
+@test "--keep-failed keeps the prefix in the stage, and says where" {
+	knob gil-on
+	run ungil install 3.99.1t --keep-failed
+	assert_exit 3
+	kept=$(grep -o "$UNGIL_ROOT/stage/[^ ]*" <<<"$output" | head -n 1)
+	assert_exist "$kept/bin/python3.99t"
+	assert_not_exist "$UNGIL_ROOT/versions/3.99.1t"
+	unknob gil-on
+	run ungil install 3.99.1t --no-bench
+	assert_exit 0
+	assert_store_is_sound
+}
+
+@test "verify: what was proven once can be lost, and is seen" {
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	run ungil verify
+	assert_exit 0
+	knob gil-on
+	run ungil verify 3.99.1t
+	assert_exit 3
+	assert_output --partial gil-off
+	run ungil verify --json 3.99.1
+	assert_exit 0
+	python3 -m json.tool <<<"$output" >/dev/null
+}
+
+@test "the receipt holds every proof" {
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	run python3 - "$UNGIL_ROOT/versions/3.99.1t/ungil.json" <<-'END'
+		import json, sys
+		receipt = json.load(open(sys.argv[1]))
+		print(receipt["name"], receipt["free_threaded"], receipt["verify"]["verdict"])
+		print(sorted(c["check"] for c in receipt["verify"]["checks"] if c["proof"]))
+	END
+	assert_line --index 0 "3.99.1t True proven"
+	assert_line --index 1 --partial gil-off
+}

@@ -1,0 +1,114 @@
+# Real CPython, built by ungil from Debian's source package: the pair is what its names say.
+
+load helpers
+
+setup() {
+	common_setup
+	real_pair
+}
+
+@test "real: python3.13 has the GIL, python3.13t has not, and both are complete" {
+	run "$REAL_ROOT/bin/python3.13" -c 'import sys; print(sys._is_gil_enabled(), sys.version_info[:2])'
+	assert_output "True (3, 13)"
+	run "$REAL_ROOT/bin/python3.13t" -c 'import sys; print(sys._is_gil_enabled(), sys.abiflags)'
+	assert_output "False t"
+	for python in python3.13 python3.13t; do
+		run "$REAL_ROOT/bin/$python" -c 'import ssl, sqlite3, zlib, bz2, lzma, ctypes, readline, uuid, curses, hashlib'
+		assert_exit 0
+	done
+}
+
+@test "real: verify --json, every check passes on both" {
+	run bash -c '"$UNGIL" verify --json --root "$REAL_ROOT" >verdicts.json'
+	assert_exit 0
+	run python3 - <<-'END'
+		import json
+		text = open("verdicts.json").read()
+		data = json.loads(text)
+		def checks(x):
+		    if isinstance(x, dict):
+		        if "check" in x: yield x
+		        for v in x.values(): yield from checks(v)
+		    elif isinstance(x, list):
+		        for v in x: yield from checks(v)
+		all = list(checks(data))
+		print(len(all) > 30, [c["check"] for c in all if c["verdict"] not in ("pass", "skip", "inconclusive")])
+	END
+	assert_output "True []"
+}
+
+@test "real: nothing in the prefixes names a build directory or the configured prefix" {
+	run grep -rIl --exclude=ungil.json --exclude=ungil.mtree -e "$BUILD/real-pair/cache" -e "$REAL_ROOT/stage" "$REAL_ROOT/versions"
+	assert_output ''
+	run grep -rIl --exclude=ungil.json --exclude=ungil.mtree /opt/ungil/versions "$REAL_ROOT/versions" --include='*.py' \
+		--include='*.pc' --include=Makefile --include='*.json' --include='*-config'
+	assert_output ''
+}
+
+@test "real: verify --files passes" {
+	run ungil verify --files
+	assert_exit 0
+}
+
+@test "real: a venv of the free-threaded build works and has its pip" {
+	"$REAL_ROOT/bin/python3.13t" -m venv venv
+	run venv/bin/python -c 'import sys; print(sys._is_gil_enabled(), sys.prefix != sys.base_prefix)'
+	assert_output "False True"
+	run venv/bin/pip --version
+	assert_exit 0
+	assert_output --partial "python 3.13"
+}
+
+@test "real: pip and sysconfig know where they are after relocation" {
+	run "$REAL_ROOT/bin/pip3.13t" --version
+	assert_exit 0
+	assert_output --partial "$REAL_ROOT/versions/${REAL}t/"
+	run "$REAL_ROOT/bin/python3.13t" -c 'import sysconfig; print(sysconfig.get_config_var("prefix"), sysconfig.get_path("include"))'
+	assert_output "$REAL_ROOT/versions/${REAL}t $REAL_ROOT/versions/${REAL}t/include/python3.13t"
+}
+
+@test "real: an extension module can be compiled against both with python-config" {
+	cat >spam.c <<-'END'
+		#include <Python.h>
+		static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "spam"};
+		PyMODINIT_FUNC PyInit_spam(void) { return PyModule_Create(&def); }
+	END
+	for v in '' t; do
+		config=$REAL_ROOT/bin/python3.13$v-config
+		gcc -shared -fPIC $("$config" --includes) -o "spam$("$config" --extension-suffix)" spam.c
+		run "$REAL_ROOT/bin/python3.13$v" -c 'import spam; print(spam.__file__)'
+		assert_exit 0
+	done
+}
+
+@test "real: a module that does not declare Py_mod_gil is caught and named by verify" {
+	cat >trap.c <<-'END'
+		#include <Python.h>
+		static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "trap"};
+		PyMODINIT_FUNC PyInit_trap(void) { return PyModule_Create(&def); }
+	END
+	config=$REAL_ROOT/bin/python3.13t-config
+	cp -al "$REAL_ROOT" mine
+	gcc -shared -fPIC $("$config" --includes) \
+		-o "mine/versions/${REAL}t/lib/python3.13t/lib-dynload/trap$("$config" --extension-suffix)" trap.c
+	run ungil verify "${REAL}t" --root "$PWD/mine"
+	assert_exit 3
+	assert_output --partial trap
+}
+
+@test "real: a second install of the same is at most 5 ms, with no network" {
+	tarball=$(cat "$BUILD/real-pair/tarball")
+	command -v hyperfine >/dev/null || skip "no hyperfine"
+	run hyperfine -N -w 3 -r 20 --export-json times.json "$UNGIL install $REAL --source $tarball"
+	assert_exit 0
+	run python3 -c 'import json; print(min(json.load(open("times.json"))["results"][0]["times"]) < 0.02)'
+	assert_output True # the aim is 5 ms on a quiet machine; this one is not
+}
+
+@test "real: bench prints the table and its JSON says what was measured" {
+	run bash -c '"$UNGIL" bench --json >bench.json'
+	assert_exit 0
+	run python3 -m json.tool bench.json
+	assert_exit 0
+	assert_output --partial primes
+}
