@@ -379,10 +379,10 @@ run_ungil() {
 
 # Prints each failed and each skipped test (with why), then the totals alone on the last line.
 summary() {
-	find "$build/tests" -name '*.trs' -exec cat {} + | awk '
-		/^:test-result: (PASS|XFAIL)/ { pass++ }
-		/^:test-result: (FAIL|XPASS|ERROR)/ { fail++; sub(/^:test-result: /, ""); print "  " $0 }
-		/^:test-result: SKIP/ { skip++; sub(/^:test-result: /, ""); print "  " $0 }
+	find "$build/tests" -name '*.log' -exec cat {} + | awk '
+		/^(PASS|XFAIL): / { pass++ }
+		/^(FAIL|XPASS|ERROR): / { fail++; print }
+		/^SKIP: / { skip++; print }
 		END { printf "%d passed, %d failed, %d skipped\n", pass, fail, skip; exit fail > 0 || pass == 0 }'
 }
 
@@ -392,8 +392,8 @@ run_tests() {
 		printf '%s\n' "would run: make -C $build check"
 		return 0
 	fi
-	find "$build/tests" -name '*.trs' -exec rm -f {} + 2>/dev/null
-	make -C "$build" -k check VERBOSE=1 </dev/null
+	find "$build/tests" \( -name '*.trs' -o -name '*.log' \) -exec rm -f {} + 2>/dev/null
+	make -C "$build" -k "-j$(jobs)" check </dev/null
 	rc=$?
 	summary || return 1
 	return $rc
