@@ -86,7 +86,8 @@ def main():
             "SOABI: the tag in the file name of its extension modules", proof=ft)
     version_text(ft)
     build_details(flags, release)
-    compare("release", release, release_text(), "the release that was asked for")
+    if p.get("release"):
+        compare("release", release, release_text(), "the release that was asked for")
     if p.get("prefix"):
         compare("prefix", os.path.realpath(p["prefix"]), os.path.realpath(sys.prefix),
                 "it finds its own library, not another one's")

@@ -118,7 +118,7 @@ def judge_ft(threads, best, need, control, granted):
 
 
 def judge_gil(threads, best, need, granted):
-    if best > 1.3:
+    if best > 1.2:
         return "fail", "threads run at the same time in a build that should have a GIL"
     if granted < need:
         return "inconclusive", "the machine is busy: separate processes do no better"

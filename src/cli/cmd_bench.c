@@ -13,6 +13,7 @@
 #include "core/dirs.h"
 #include "core/receipt.h"
 #include "core/store.h"
+#include "core/verify.h"
 
 struct bench_options {
     bool quick, markdown;
@@ -99,9 +100,8 @@ static int enter_operand(struct contestants *c, const struct store *s, const cha
         return enter_name(c, s, operand, alone);
     if (fs_is_dir(operand) || !fs_exists(operand))
         return fail(E_USAGE, "%s is not an interpreter", operand);
-    char *python = path_absolute(operand);
-    const char *base = path_base(python);
-    return enter(c, python, base[strspn(base, "python0123456789.")] == 't');
+    autofree char *flags = verify_promised_flags(operand);
+    return enter(c, path_absolute(operand), *flags == 't');
 }
 
 /* Without a name: the newest pair, or the newest of what there is. */

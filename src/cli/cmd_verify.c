@@ -53,37 +53,44 @@ static void worsen(struct findings *f, int status)
         f->status = status;
 }
 
-/* What was seen, in a few words: the reason says more when it is a structure. */
-static char *seen_text(json_t *check)
+/* A value in a few words, owned; NULL when that would be long or say nothing. */
+static char *short_text(json_t *value)
 {
-    json_t *seen = json_object_get(check, "seen");
-    if (json_is_string(seen))
-        return xstrdup(json_string_value(seen));
-    if (json_is_object(seen) || json_is_null(seen))
-        return xstrdup(json_string_value(json_object_get(check, "why")));
-    return json_dumps(seen, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (json_is_string(value) && *json_string_value(value))
+        return xstrdup(json_string_value(value));
+    if (json_is_null(value))
+        return NULL;
+    autofree char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    return text && strlen(text) <= 44 ? steal(&text) : NULL;
+}
+
+static void print_check(json_t *check)
+{
+    const char *said = json_string_value(json_object_get(check, "verdict"));
+    const char *why = json_string_value(json_object_get(check, "why"));
+    autofree char *seen = short_text(json_object_get(check, "seen"));
+    const char *mark = !said || str_eq(said, "fail")  ? "FAIL"
+                       : str_eq(said, "inconclusive") ? "open"
+                                                      : said;
+    printf("  %-4s  %-22s  %s\n", mark, json_string_value(json_object_get(check, "check")),
+           seen ? seen : why);
+    if (str_eq(mark, "FAIL")) {
+        autofree char *expected = short_text(json_object_get(check, "expected"));
+        if (expected)
+            printf("        expected: %s\n", expected);
+    }
+    if (!str_eq(said, "pass") && seen && why)
+        printf("        %s\n", why);
 }
 
 static void print_checks(const char *name, json_t *result)
 {
     json_t *checks = json_object_get(result, "checks"), *check;
-    const char *verdict = json_string_value(json_object_get(result, "verdict"));
-    printf("%s: %s (%zu checks, %.1f s)\n", name, verdict, json_array_size(checks),
+    printf("%s: %s (%zu checks, %.1f s)\n", name,
+           json_string_value(json_object_get(result, "verdict")), json_array_size(checks),
            json_number_value(json_object_get(result, "seconds")));
     size_t i;
-    json_array_foreach(checks, i, check)
-    {
-        const char *said = json_string_value(json_object_get(check, "verdict"));
-        const char *why = json_string_value(json_object_get(check, "why"));
-        autofree char *seen = seen_text(check);
-        const char *mark = str_eq(said, "fail")           ? "FAIL"
-                           : str_eq(said, "inconclusive") ? "open"
-                                                          : said;
-        printf("  %-4s  %-24s  %s\n", mark ? mark : "FAIL",
-               json_string_value(json_object_get(check, "check")), seen ? seen : "");
-        if (!str_eq(said, "pass") && why && !str_eq(why, seen))
-            printf("        %s\n", why);
-    }
+    json_array_foreach(checks, i, check) print_check(check);
 }
 
 static void note_failures(struct findings *f, const char *name, json_t *result,
@@ -91,8 +98,8 @@ static void note_failures(struct findings *f, const char *name, json_t *result,
 {
     if (verdict == VERDICT_PROVEN || verdict == VERDICT_INCONCLUSIVE)
         return;
-    autofree char *what = verify_explain(result);
-    strv_addf(&f->bad, "%s %s:\n%s", name,
+    autofree char *what = verify_failed(result);
+    strv_addf(&f->bad, "%s %s: %s", name,
               verdict == VERDICT_UNPROVEN ? "is not proven free-threaded"
                                           : "is not as it should be",
               what);
@@ -134,10 +141,8 @@ static int verify_path(struct findings *f, const char *path, const struct verify
         return err_hint(fail(E_USAGE, "%s is not an interpreter", path),
                         "give a NAME that \"ungil list\" shows, or the path of a python program");
     autofree char *python = path_absolute(path);
-    const char *base = path_base(python);
-    size_t n = strspn(base, "python0123456789.");
-    struct verify_opts v = {
-        .python = python, .free_threaded = base[n] == 't', .abiflags = base + n};
+    autofree char *flags = verify_promised_flags(python);
+    struct verify_opts v = {.python = python, .free_threaded = *flags == 't', .abiflags = flags};
     return verify_one(f, path, &v, o);
 }
 

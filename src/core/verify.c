@@ -1,10 +1,12 @@
 #include "core/verify.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "core/kernel.h"
 #include "core/progress.h"
@@ -219,6 +221,23 @@ const char *verdict_name(enum verdict v)
     return table[v];
 }
 
+static bool failed(json_t *check)
+{
+    return str_eq(json_string_value(json_object_get(check, "verdict")), "fail");
+}
+
+/* A value in a few words, owned; NULL when there is none or it is long. */
+static char *brief(json_t *check, const char *key)
+{
+    json_t *value = json_object_get(check, key);
+    if (!value || json_is_null(value))
+        return NULL;
+    autofree char *text = json_is_string(value) && *json_string_value(value)
+                              ? xstrdup(json_string_value(value))
+                              : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    return text && strlen(text) <= 60 ? steal(&text) : NULL;
+}
+
 char *verify_explain(json_t *result)
 {
     autostr text = {0};
@@ -226,10 +245,40 @@ char *verify_explain(json_t *result)
     json_t *check;
     json_array_foreach(json_object_get(result, "checks"), i, check)
     {
-        const char *name = json_string_value(json_object_get(check, "check"));
+        if (!failed(check))
+            continue;
         const char *why = json_string_value(json_object_get(check, "why"));
-        if (name && str_eq(json_string_value(json_object_get(check, "verdict")), "fail"))
-            str_addf(&text, "%s%s: %s", text.len ? "\n" : "", name, why ? why : "no reason given");
+        autofree char *expected = brief(check, "expected"), *seen = brief(check, "seen");
+        str_addf(&text, "%s%s: ", text.len ? "\n" : "",
+                 json_string_value(json_object_get(check, "check")));
+        if (expected && seen)
+            str_addf(&text, "expected %s, seen %s: ", expected, seen);
+        str_add(&text, why ? why : "no reason was given");
     }
     return str_take(&text);
+}
+
+char *verify_failed(json_t *result)
+{
+    autostr text = {0};
+    size_t i;
+    json_t *check;
+    json_array_foreach(json_object_get(result, "checks"), i, check)
+    {
+        const char *name = json_string_value(json_object_get(check, "check"));
+        if (name && failed(check))
+            str_addf(&text, "%s%s", text.len ? ", " : "", name);
+    }
+    return str_take(&text);
+}
+
+char *verify_promised_flags(const char *python)
+{
+    autofree char *real = realpath(python, NULL);
+    const char *name = path_base(real ? real : python);
+    if (!str_starts(name, "python"))
+        return xstrdup("");
+    name += strlen("python");
+    name += strspn(name, "0123456789.");
+    return xstrndup(name, strspn(name, "td"));
 }

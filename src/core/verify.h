@@ -40,7 +40,15 @@ enum verdict { VERDICT_PROVEN, VERDICT_INCONCLUSIVE, VERDICT_FAILED, VERDICT_UNP
 int verify_run(const struct verify_opts *opts, json_t **result, enum verdict *verdict);
 const char *verdict_name(enum verdict v);
 
-/* What is wrong: "CHECK: why" for every failed check, one a line, owned; "" when none failed. */
+/* What is wrong, a line for each failed check: "CHECK: expected X, seen Y: why"; owned, "" when
+ * none failed. */
 char *verify_explain(json_t *result);
+
+/* The names of the checks that failed: "gil-off, parallel"; owned, "" when none did. */
+char *verify_failed(json_t *result);
+
+/* What the file name of an interpreter promises, seen through symlinks: the ABI flags "t" of
+ * python3.14t, "" of python3.14; owned. */
+char *verify_promised_flags(const char *python);
 
 #endif

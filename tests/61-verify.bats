@@ -1,0 +1,138 @@
+# `ungil verify` proves what an interpreter is, and is not talked into a proof by anything.
+
+load helpers
+
+# GIL, FT: a real pair of interpreters, which a test must not change; SERIES: theirs
+pair() {
+	real_pair
+	SERIES=${REAL%.*}
+	GIL=$REAL_ROOT/versions/$REAL/bin/python$SERIES
+	FT=$REAL_ROOT/versions/${REAL}t/bin/python${SERIES}t
+}
+
+# A copy of the pair in a root of this test's own. Its files are shared with the original: replace them, don't edit them.
+own_pair() {
+	pair
+	UNGIL_ROOT=$BATS_TEST_TMPDIR/root
+	mkdir -p "$UNGIL_ROOT"
+	cp -al "$REAL_ROOT/versions" "$UNGIL_ROOT/versions"
+	PREFIX=$UNGIL_ROOT/versions/${REAL}t
+	export UNGIL_ROOT
+}
+
+# An extension module that does not say whether it can do without the GIL: $1.so
+undeclared() {
+	cat >"$1.c" <<-END
+		#include <Python.h>
+		static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "$1", NULL, 0, NULL};
+		PyMODINIT_FUNC PyInit_$1(void) { return PyModule_Create(&def); }
+	END
+	cc -shared -fPIC -I"$(dirname "$FT")/../include/python${SERIES}t" "$1.c" -o "$1.so"
+}
+
+# query EXPRESSION: a Python expression about `checks` (by name) and `v` (the first object) of the last --json
+query() {
+	python3 -c '
+import json, sys
+v = json.loads(sys.argv[1])[0]
+checks = {c["check"]: c for c in v["checks"]}
+sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, indent=1)}")' "$output" "$1"
+}
+
+@test "a real pair: every check passes on both, and nothing is written into the prefixes" {
+	pair
+	find "$REAL_ROOT/versions" -printf '%p %T@ %C@ %s\n' | sort >before
+	for name in "$REAL" "${REAL}t"; do
+		run --separate-stderr ungil verify --json "$name"
+		assert_exit 0
+		# a busy machine may leave it open whether threads run at once; it can never be wrong about it
+		query 'all(c["verdict"] in ("pass", "skip") or n == "parallel" and c["verdict"] == "inconclusive" for n, c in checks.items())'
+		query 'checks["release"]["seen"] == "'"$REAL"'" and checks["module:ssl"]["seen"].startswith("OpenSSL")'
+		query '{"build-flag", "abiflags", "soabi", "version-text", "stdlib-alone", "stdlib-together", "prefix", "venv", "pip", "parallel"} <= set(checks)'
+	done
+	query 'v["verdict"] in ("proven", "inconclusive") and checks["gil-off"]["seen"] == "off" and checks["gil-off"]["proof"]'
+	query 'int(checks["stdlib-alone"]["seen"].split()[0]) > 60'
+	find "$REAL_ROOT/versions" -printf '%p %T@ %C@ %s\n' | sort >after
+	run diff before after
+	assert_success
+}
+
+@test "an extension that does not declare itself is named, wherever it lies" {
+	own_pair
+	undeclared sneaky
+	# asked for by path; PYTHON_GIL=0 would keep the GIL off whatever is loaded
+	PYTHON_GIL=0 run --separate-stderr ungil verify --json "$FT" --import ./sneaky.so
+	assert_exit 3
+	query 'v["verdict"] == "unproven" and checks["import:sneaky.so"]["culprits"][0]["module"] == "sneaky"'
+	query 'checks["stdlib-together"]["verdict"] == "pass" and checks["gil-off"]["verdict"] == "pass"'
+	# in the standard library
+	cp sneaky.so "$PREFIX/lib/python${SERIES}t/lib-dynload/"
+	run --separate-stderr ungil verify --json "${REAL}t"
+	assert_exit 3
+	query 'all(checks[k]["verdict"] == "fail" and checks[k]["culprits"][0]["module"] == "sneaky" and checks[k]["culprits"][0]["file"].endswith("lib-dynload/sneaky.so") for k in ("stdlib-alone", "stdlib-together"))'
+	[[ $stderr == *"is not proven free-threaded: stdlib-"* ]] || fail "$stderr"
+	# loaded at every start
+	echo 'import sneaky' >"$PREFIX/lib/python${SERIES}t/site-packages/sneaky.pth"
+	run --separate-stderr ungil verify --json "${REAL}t"
+	assert_exit 3
+	query 'checks["gil-off"]["seen"] == "on" and checks["gil-off"]["culprits"][0]["module"] == "sneaky"'
+	query 'checks["parallel"]["verdict"] != "pass"'
+}
+
+@test "what the caller has in the environment does not colour the answer" {
+	pair
+	mkdir bad && echo 'raise SystemExit("the wrong json")' >bad/json.py
+	PYTHON_GIL=1 PYTHONHOME=/nowhere PYTHONPATH=$PWD/bad PYTHONWARNINGS=error MAKEFLAGS=-j9 \
+		run --separate-stderr ungil verify --json "$FT"
+	assert_exit 0
+	query 'checks["gil-off"]["verdict"] == "pass" and checks["stdlib-alone"]["verdict"] == "pass"'
+}
+
+@test "one CPU cannot show that threads run at once: inconclusive, and never a pass" {
+	pair
+	run --separate-stderr taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" \
+		timeout 120 "$UNGIL" verify --json "$FT"
+	assert_exit 0
+	query 'v["verdict"] == "inconclusive" and checks["parallel"]["verdict"] == "inconclusive"'
+}
+
+@test "a free-threaded build that runs with its GIL on is not proven" {
+	pair
+	printf '#!/bin/sh\nexec "%s" -X gil=1 "$@"\n' "$FT" >"python${SERIES}t"
+	chmod +x "python${SERIES}t"
+	run --separate-stderr ungil verify --json "./python${SERIES}t"
+	assert_exit 3
+	query 'checks["gil-off"]["verdict"] == "fail" and checks["parallel"]["verdict"] != "pass"'
+}
+
+@test "the GIL build under the free-threaded name is not proven, and the other way round it fails" {
+	pair
+	printf '#!/bin/sh\nexec "%s" "$@"\n' "$GIL" >"python${SERIES}t"
+	printf '#!/bin/sh\nexec "%s" "$@"\n' "$FT" >"python$SERIES"
+	chmod +x python*
+	run --separate-stderr ungil verify --json "./python${SERIES}t"
+	assert_exit 3
+	query 'all(checks[c]["verdict"] == "fail" for c in ("gil-off", "build-flag", "abiflags", "soabi", "version-text"))'
+	run --separate-stderr ungil verify --json "./python$SERIES"
+	assert_exit 1
+	query 'v["verdict"] == "failed" and checks["gil-on"]["verdict"] == "fail"'
+}
+
+@test "a required module that is gone fails, and is named; free-threading is still proven" {
+	own_pair
+	rm "$PREFIX/lib/python${SERIES}t"/lib-dynload/_sqlite3.*
+	run --separate-stderr ungil verify --json "${REAL}t"
+	assert_exit 1
+	query 'v["verdict"] == "failed" and checks["module:sqlite3"]["verdict"] == "fail"'
+}
+
+@test "what is no interpreter gives no verdict" {
+	run ungil verify /bin/true
+	assert_exit 1
+	assert_output --partial 'gil-on'
+	run ungil verify /nowhere/python3.14t
+	assert_exit 2
+	run ungil verify --improt x
+	assert_exit 2
+	assert_output --partial 'did you mean --import?'
+}
