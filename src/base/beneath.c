@@ -73,6 +73,26 @@ static int open_directory(struct fs_beneath *b, const char *relative)
     return at;
 }
 
+/* By errno: something in the way that is no directory is the archive's fault, all else is not. */
+static int cannot_enter(const struct fs_beneath *b, const char *relative)
+{
+    if (errno == ENOTDIR || errno == ELOOP || errno == EXDEV)
+        return fail(E_INTEGRITY, "%s in %s goes through something that is not a directory",
+                    relative, b->dir);
+    return fail_errno(E_FAILED, "cannot open the directory %s in %s", relative, b->dir);
+}
+
+/* By errno of an attempt to replace what stands there; unlink says EISDIR or EPERM of a directory.
+ */
+static int cannot_make(const struct fs_beneath *b, const char *what, const char *relative)
+{
+    struct stat st;
+    if ((errno == EISDIR || errno == EPERM) &&
+        fstatat(b->fd, relative, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        return fail(E_EXISTS, "%s in %s is a directory already", relative, b->dir);
+    return fail_errno(E_FAILED, "cannot make the %s %s in %s", what, relative, b->dir);
+}
+
 static bool is_safe(const char *relative)
 {
     if (!*relative || *relative == '/')
@@ -96,13 +116,16 @@ int fs_beneath_mkdirs(struct fs_beneath *b, const char *relative, mode_t mode)
          part = strtok_r(NULL, "/", &save)) {
         if (strcmp(part, ".") == 0)
             continue;
-        if (mkdirat(at, part, mode) < 0 && errno != EEXIST)
+        bool made = mkdirat(at, part, mode) == 0;
+        if (!made && errno != EEXIST)
             return fail_errno(E_FAILED, "cannot make the directory %s in %s", relative, b->dir);
         int next = step_down(at, part);
+        if (made && next >= 0 && fchmod(next, mode) < 0) {
+            close(next);
+            return fail_errno(E_FAILED, "cannot make the directory %s in %s", relative, b->dir);
+        }
         if (next < 0)
-            return fail_errno(E_INTEGRITY,
-                              "%s in %s goes through something that is not a directory", relative,
-                              b->dir);
+            return cannot_enter(b, relative);
         close(at);
         at = next;
     }
@@ -127,7 +150,7 @@ static int parent_of(struct fs_beneath *b, const char *relative)
         fd = open_directory(b, dir);
     }
     if (fd < 0)
-        return fail_errno(E_INTEGRITY, "cannot open the directory %s in %s", dir, b->dir);
+        return cannot_enter(b, dir);
     if (b->last_fd >= 0)
         close(b->last_fd);
     b->last_fd = fd;
@@ -144,9 +167,7 @@ int fs_beneath_create(struct fs_beneath *b, const char *relative, mode_t mode)
     int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0 && errno == EEXIST && unlinkat(at, name, 0) == 0)
         fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0)
-        return fail_errno(E_FAILED, "cannot write %s in %s", relative, b->dir);
-    return fd;
+    return fd < 0 ? cannot_make(b, "file", relative) : fd;
 }
 
 int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *relative)
@@ -159,5 +180,31 @@ int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *rel
         return 0;
     if (errno == EEXIST && unlinkat(at, name, 0) == 0 && symlinkat(target, at, name) == 0)
         return 0;
-    return fail_errno(E_FAILED, "cannot make the link %s in %s", relative, b->dir);
+    return cannot_make(b, "link", relative);
+}
+
+int fs_beneath_link(struct fs_beneath *b, const char *existing, const char *relative)
+{
+    int from = parent_of(b, existing);
+    if (from < 0)
+        return from;
+    /* A descriptor of its own: the next parent_of() may close the one it lent. */
+    autofd held = fcntl(from, F_DUPFD_CLOEXEC, 0);
+    const char *old_name = path_base(existing), *new_name = path_base(relative);
+    struct stat st;
+    if (held < 0 || fstatat(held, old_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return fail(E_NOTFOUND, "there is no file %s in %s", existing, b->dir);
+    int at = parent_of(b, relative);
+    if (at < 0)
+        return at;
+    if (linkat(held, old_name, at, new_name, 0) == 0)
+        return 0;
+    struct stat there;
+    if (errno == EEXIST && fstatat(at, new_name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        there.st_dev == st.st_dev && there.st_ino == st.st_ino)
+        return 0;
+    if (errno == EEXIST && unlinkat(at, new_name, 0) == 0 &&
+        linkat(held, old_name, at, new_name, 0) == 0)
+        return 0;
+    return cannot_make(b, "hard link", relative);
 }

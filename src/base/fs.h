@@ -72,11 +72,15 @@ int fs_list(const char *dir, struct strv *names);
 struct fs_beneath;
 int fs_beneath_open(const char *dir, struct fs_beneath **out);
 void fs_beneath_free(struct fs_beneath *b);
+/* What is made gets exactly `mode`, whatever the umask. A component that is no directory (a
+ * symbolic link to one, too) is E_INTEGRITY. */
 int fs_beneath_mkdirs(struct fs_beneath *b, const char *relative, mode_t mode);
 /* Creates (O_EXCL after unlinking what was there) a file with its parents; the descriptor or a
- * negative error. */
+ * negative error: E_INTEGRITY as above, E_EXISTS when a directory stands there (also for links). */
 int fs_beneath_create(struct fs_beneath *b, const char *relative, mode_t mode);
 int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *relative);
+/* A second name for the regular file `existing`, also beneath; E_NOTFOUND when that is none. */
+int fs_beneath_link(struct fs_beneath *b, const char *existing, const char *relative);
 
 static inline void close_at(int *fd)
 {

@@ -13,10 +13,13 @@ struct archive_limits {
         .bytes = 2ull << 30, .entries = 100000                                                     \
     }
 
-/* Unpacks a .tar.{xz,gz,bz2,zst} into the existing directory `dir`, leaving out `strip` leading
- * path components. Only regular files, directories and symlinks that stay inside; absolute or ".."
- * paths, hard links out, devices, setuid/setgid bits, more than the limits: E_INTEGRITY naming the
- * entry, and the caller removes dir. Modes become 0755 or 0644; times are kept. */
+/* Unpacks a .tar, plain or packed with xz, gz, bz2 or zst, into the existing directory `dir`,
+ * leaving out `strip` leading path components. Only regular files, directories, and symbolic and
+ * hard links that stay inside; absolute or ".." paths, links out, devices, fifos, setuid or setgid
+ * bits, files beside the stripped directory, more than the limits: E_INTEGRITY naming the entry. A
+ * damaged or truncated archive, or one without entries, is E_INTEGRITY too; E_FAILED is this
+ * machine's fault (no space). After any error the caller removes dir. Modes become 0755 or 0644,
+ * whatever the umask; modification times are kept. Names are bytes: no locale is needed. */
 int archive_unpack(const char *file, const char *dir, int strip,
                    const struct archive_limits *limits);
 

@@ -1,0 +1,436 @@
+/* Unpacking archives, see archive.h.
+ *
+ * libarchive only parses: its own writer sets the umask of the whole process, and what may be
+ * written is decided here. Nothing gets out of the directory, because
+ *   - every path is checked, and opened by fs_beneath without following any symbolic link;
+ *   - a symbolic link goes up first, at most to the top, and then only down. Its own directory is a
+ *     real one, so wherever the names on its way down lead (to other such links), they stay inside.
+ */
+#include "io/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/dl.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/str.h"
+
+#define ARCHIVE_FUNCTIONS(X)                                                                       \
+    X(entry_filetype)                                                                              \
+    X(entry_hardlink)                                                                              \
+    X(entry_hardlink_utf8)                                                                         \
+    X(entry_mtime)                                                                                 \
+    X(entry_mtime_is_set)                                                                          \
+    X(entry_mtime_nsec)                                                                            \
+    X(entry_pathname)                                                                              \
+    X(entry_pathname_utf8)                                                                         \
+    X(entry_perm)                                                                                  \
+    X(entry_size)                                                                                  \
+    X(entry_symlink)                                                                               \
+    X(entry_symlink_utf8)                                                                          \
+    X(error_string)                                                                                \
+    X(read_data_block)                                                                             \
+    X(read_free)                                                                                   \
+    X(read_new)                                                                                    \
+    X(read_next_header)                                                                            \
+    X(read_open_fd)                                                                                \
+    X(read_support_filter_bzip2)                                                                   \
+    X(read_support_filter_gzip)                                                                    \
+    X(read_support_filter_xz)                                                                      \
+    X(read_support_filter_zstd)                                                                    \
+    X(read_support_format_tar)
+
+DL_API(archive, archive_, ARCHIVE_FUNCTIONS)
+
+enum {
+    BLOCK_SIZE = 64 * 1024,
+    PATH_LIMIT = 1024, /* bytes; the longest path in CPython has 90 */
+    DEPTH_LIMIT = 64,
+};
+
+/* What gets its time at the end: writing into a directory changes the directory's. */
+struct late {
+    char *path;
+    struct timespec mtime;
+};
+
+struct unpacking {
+    const char *file; /* for messages */
+    const char *dir;
+    int strip;
+    unsigned long long bytes_left;
+    unsigned long entries_left;
+    struct archive *reader;
+    struct fs_beneath *beneath;
+    struct late *late;
+    size_t n_late, late_cap;
+};
+
+/* ---- What is refused ---- */
+
+/* A name as a message shows it: without what would steer a terminal. Owned. */
+static char *printable(const char *name)
+{
+    char *text = xstrndup(name, 200);
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    return text;
+}
+
+static int refuse(const struct unpacking *u, const char *entry, const char *why)
+{
+    autofree char *name = printable(entry);
+    int rc = fail(E_INTEGRITY, "%s is refused: its entry \"%s\" %s", path_base(u->file), name, why);
+    return err_hint(rc, "a source archive of CPython has no such entry: get it from another place");
+}
+
+/* Components of a path that are names; -1 when one of them is "..". */
+static int depth_of(const char *path)
+{
+    int depth = 0;
+    while (*path) {
+        size_t n = strcspn(path, "/");
+        if (n == 2 && path[0] == '.' && path[1] == '.')
+            return -1;
+        depth += n > 0 && !(n == 1 && *path == '.');
+        path += n + (path[n] == '/');
+    }
+    return depth;
+}
+
+static int check_path(const struct unpacking *u, const char *path)
+{
+    if (*path == '/')
+        return refuse(u, path, "has an absolute path");
+    int depth = depth_of(path);
+    if (depth < 0)
+        return refuse(u, path, "has \"..\" in its path");
+    if (depth > DEPTH_LIMIT || strlen(path) > PATH_LIMIT)
+        return refuse(u, path, "has a path that is too long");
+    return 0;
+}
+
+/* `path` without its first `strip` names, "." and doubled slashes; "" when nothing is left. Owned.
+ */
+static char *stripped(const char *path, int strip)
+{
+    autostr out = {0};
+    for (int skip = strip; *path;) {
+        size_t n = strcspn(path, "/");
+        if (n > 0 && !(n == 1 && *path == '.') && skip-- <= 0) {
+            if (out.len)
+                str_add(&out, "/");
+            str_addn(&out, path, n);
+        }
+        path += n + (path[n] == '/');
+    }
+    return str_take(&out);
+}
+
+/* Whether a link at `path` may point to `target`; see the top of this file. */
+static bool stays_inside(const char *path, const char *target)
+{
+    if (!*target || *target == '/' || strlen(target) > PATH_LIMIT)
+        return false;
+    int up = 0;
+    for (;;) {
+        size_t n = strcspn(target, "/");
+        if (n == 2 && target[0] == '.' && target[1] == '.')
+            up++;
+        else if (n > 1 || (n == 1 && *target != '.'))
+            break;
+        if (!target[n])
+            return up < depth_of(path);
+        target += n + 1;
+    }
+    return up < depth_of(path) && depth_of(target) >= 0;
+}
+
+/* ---- One entry ---- */
+
+static int damaged(const struct unpacking *u, const char *entry)
+{
+    const char *why = archive.error_string(u->reader);
+    autofree char *name = entry ? printable(entry) : NULL;
+    int rc = fail(E_INTEGRITY, "%s is damaged or cut short%s%s: %s", u->file, name ? ", at " : "",
+                  name ? name : "", why ? why : "unexpected end");
+    return err_hint(rc, "remove it and get it again");
+}
+
+/* Says what fs_beneath found in the way as a fault of the entry; other results stay as they are. */
+static int placed(const struct unpacking *u, const char *path, int rc)
+{
+    if (rc == E_EXISTS)
+        return refuse(u, path, "stands where a directory is");
+    if (rc == E_INTEGRITY)
+        return refuse(u, path, "leads through something that is not a directory");
+    return rc;
+}
+
+static void set_late(struct unpacking *u, const char *path, struct timespec mtime)
+{
+    if (u->n_late == u->late_cap) {
+        u->late_cap = u->late_cap ? u->late_cap * 2 : 64;
+        u->late = xrealloc(u->late, u->late_cap * sizeof *u->late);
+    }
+    u->late[u->n_late++] = (struct late){.path = xstrdup(path), .mtime = mtime};
+}
+
+static struct timespec mtime_of(struct archive_entry *e)
+{
+    if (!archive.entry_mtime_is_set(e))
+        return (struct timespec){.tv_nsec = UTIME_OMIT};
+    return (struct timespec){.tv_sec = archive.entry_mtime(e),
+                             .tv_nsec = archive.entry_mtime_nsec(e)};
+}
+
+static int write_at(int fd, const char *data, size_t size, off_t offset)
+{
+    while (size > 0) {
+        ssize_t n = pwrite(fd, data, size, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        offset += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int copy_data(struct unpacking *u, struct archive_entry *e, const char *path, int fd)
+{
+    unsigned long long size = (unsigned long long)archive.entry_size(e);
+    for (;;) {
+        const void *data;
+        size_t n;
+        la_int64_t offset;
+        int rc = proc_check();
+        if (rc < 0)
+            return rc;
+        int status = archive.read_data_block(u->reader, &data, &n, &offset);
+        if (status == ARCHIVE_EOF)
+            break;
+        if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+            return damaged(u, path);
+        if ((unsigned long long)offset + n > size)
+            return refuse(u, path, "is larger than it says");
+        if (write_at(fd, data, n, (off_t)offset) < 0)
+            return fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
+    }
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime_of(e)};
+    /* The size for holes at the end. Times that this file system cannot hold are no reason to stop.
+     */
+    if (ftruncate(fd, (off_t)size) < 0)
+        return fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
+    (void)!futimens(fd, times);
+    return 0;
+}
+
+static int unpack_file(struct unpacking *u, struct archive_entry *e, const char *path)
+{
+    la_int64_t size = archive.entry_size(e);
+    if (size < 0 || (unsigned long long)size > u->bytes_left)
+        return refuse(u, path, "is larger than any source of CPython");
+    u->bytes_left -= (unsigned long long)size;
+    int fd = fs_beneath_create(u->beneath, path, 0600);
+    if (fd < 0)
+        return placed(u, path, fd);
+    int rc = copy_data(u, e, path, fd);
+    /* Here and not at creation, where the umask would have its say. */
+    mode_t mode = archive.entry_perm(e) & 0111 ? 0755 : 0644;
+    if (rc == 0 && fchmod(fd, mode) < 0)
+        rc = fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
+    if (close(fd) < 0 && rc == 0)
+        rc = fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
+    return rc;
+}
+
+static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const char *path)
+{
+    const char *target = archive.entry_symlink(e);
+    if (!target)
+        target = archive.entry_symlink_utf8(e);
+    if (!target || !stays_inside(path, target))
+        return refuse(u, path, "is a symbolic link that leads out of the archive");
+    int rc = fs_beneath_symlink(u->beneath, target, path);
+    if (rc == 0)
+        set_late(u, path, mtime_of(e));
+    return placed(u, path, rc);
+}
+
+static int unpack_hardlink(struct unpacking *u, const char *target, const char *path)
+{
+    autofree char *to = NULL;
+    if (*target != '/' && depth_of(target) > 0)
+        to = stripped(target, u->strip);
+    if (!to || !*to)
+        return refuse(u, path, "is a hard link that leads out of the archive");
+    int rc = fs_beneath_link(u->beneath, to, path);
+    return rc == E_NOTFOUND ? refuse(u, path, "is a hard link to no file of the archive")
+                            : placed(u, path, rc);
+}
+
+static int unpack_typed(struct unpacking *u, struct archive_entry *e, const char *path)
+{
+    const char *hardlink = archive.entry_hardlink(e);
+    if (!hardlink)
+        hardlink = archive.entry_hardlink_utf8(e);
+    if (hardlink)
+        return unpack_hardlink(u, hardlink, path);
+    if (archive.entry_perm(e) & (S_ISUID | S_ISGID))
+        return refuse(u, path, "has a setuid or setgid bit");
+    int rc;
+    switch (archive.entry_filetype(e)) {
+    case AE_IFREG:
+        return unpack_file(u, e, path);
+    case AE_IFDIR:
+        rc = fs_beneath_mkdirs(u->beneath, path, 0755);
+        if (rc == 0)
+            set_late(u, path, mtime_of(e));
+        return placed(u, path, rc);
+    case AE_IFLNK:
+        return unpack_symlink(u, e, path);
+    case AE_IFIFO:
+    case AE_IFSOCK:
+        return refuse(u, path, "is a fifo or a socket");
+    case AE_IFCHR:
+    case AE_IFBLK:
+        return refuse(u, path, "is a device");
+    default:
+        return refuse(u, path, "is of a kind that ungil does not know");
+    }
+}
+
+static int unpack_entry(struct unpacking *u, struct archive_entry *e)
+{
+    const char *name = archive.entry_pathname(e);
+    if (!name)
+        name = archive.entry_pathname_utf8(e);
+    if (!name || !*name)
+        return fail(E_INTEGRITY, "%s has an entry without a name", u->file);
+    if (u->entries_left-- == 0)
+        return refuse(u, name, "comes after more entries than any source of CPython has");
+    int rc = check_path(u, name);
+    if (rc < 0)
+        return rc;
+    autofree char *path = stripped(name, u->strip);
+    if (*path)
+        return unpack_typed(u, e, path);
+    /* The directory that is stripped itself, and what lies beside it. */
+    return archive.entry_filetype(e) == AE_IFDIR
+               ? 0
+               : refuse(u, name, "lies outside of the directory that a source archive has");
+}
+
+/* ---- The whole archive ---- */
+
+static int unpack_all(struct unpacking *u)
+{
+    size_t count = 0;
+    for (;; count++) {
+        struct archive_entry *e;
+        int rc = proc_check();
+        if (rc < 0)
+            return rc;
+        int status = archive.read_next_header(u->reader, &e);
+        if (status == ARCHIVE_EOF)
+            break;
+        if (status == ARCHIVE_WARN) /* the entry is whole; most often an attribute nobody needs */
+            detail("%s: %s", u->file, archive.error_string(u->reader));
+        else if (status != ARCHIVE_OK)
+            return damaged(u, NULL);
+        rc = unpack_entry(u, e);
+        if (rc < 0)
+            return rc;
+    }
+    return count ? 0 : fail(E_INTEGRITY, "%s is an empty archive", u->file);
+}
+
+/* In reverse, so that what a directory holds comes before it. */
+static void set_times(struct unpacking *u)
+{
+    while (u->n_late > 0) {
+        struct late *l = &u->late[--u->n_late];
+        struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, l->mtime};
+        autofree char *path = path_join(u->dir, l->path);
+        (void)!utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+        free(l->path);
+    }
+    free(u->late);
+}
+
+static int open_reader(struct unpacking *u, int fd)
+{
+    u->reader = archive.read_new();
+    if (!u->reader)
+        return fail(E_FAILED, "cannot read %s: out of memory", u->file);
+    archive.read_support_filter_xz(u->reader);
+    archive.read_support_filter_gzip(u->reader);
+    archive.read_support_filter_bzip2(u->reader);
+    archive.read_support_filter_zstd(u->reader);
+    archive.read_support_format_tar(u->reader);
+    return archive.read_open_fd(u->reader, fd, BLOCK_SIZE) == ARCHIVE_OK ? 0 : damaged(u, NULL);
+}
+
+/* libarchive turns the UTF-8 of pax headers into the locale's characters; in the C locale it would
+ * lose them. The old locale is *before; NULL when nothing was changed. */
+static locale_t enter_utf8(locale_t *before)
+{
+    static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8"};
+    *before = NULL;
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+        return NULL;
+    for (size_t i = 0; i < lengthof(names); i++) {
+        locale_t utf8 = newlocale(LC_CTYPE_MASK, names[i], NULL);
+        if (utf8) {
+            *before = uselocale(utf8);
+            return utf8;
+        }
+    }
+    return NULL;
+}
+
+int archive_unpack(const char *file, const char *dir, int strip,
+                   const struct archive_limits *limits)
+{
+    int rc = DL_LOAD(archive, LIBARCHIVE_SONAME);
+    if (rc < 0)
+        return rc;
+    autofd fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(E_FAILED, "cannot read %s", file);
+    struct unpacking u = {.file = file,
+                          .dir = dir,
+                          .strip = strip,
+                          .bytes_left = limits->bytes,
+                          .entries_left = limits->entries};
+    rc = fs_beneath_open(dir, &u.beneath);
+    if (rc < 0)
+        return rc;
+    locale_t before, utf8 = enter_utf8(&before);
+    rc = open_reader(&u, fd);
+    if (rc == 0)
+        rc = unpack_all(&u);
+    set_times(&u);
+    archive.read_free(u.reader);
+    fs_beneath_free(u.beneath);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
+    }
+    return rc;
+}
