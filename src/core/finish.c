@@ -77,7 +77,7 @@ static int judge(const struct finish *f, const struct install_opts *opts)
     autofree char *why = verify_explain(f->verification);
     bool unproven = f->verdict == VERDICT_UNPROVEN;
     int rc =
-        fail(unproven ? E_UNPROVEN : E_FAILED, "%s was built, but %s; it was not installed%s",
+        fail(unproven ? E_UNPROVEN : E_FAILED, "%s was built, but %s; it was not installed:\n%s",
              f->name, unproven ? "is not proven free-threaded" : "did not pass verification", why);
     return opts->keep_failed ? rc : err_hint(rc, "--keep-failed keeps the prefix for a look");
 }
