@@ -21,6 +21,8 @@ static const int tick_ms = 200;
 static int write_kernels(const char *dir)
 {
     for (size_t i = 0; i < embedded_count; i++) {
+        if (!str_ends(embedded_files[i].name, ".py"))
+            continue; /* a recipe, the manual */
         autofree char *path = path_join(dir, embedded_files[i].name);
         autofd fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0 || fs_write_all(fd, embedded_files[i].data, embedded_files[i].size) < 0)
