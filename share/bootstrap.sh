@@ -318,19 +318,27 @@ signed_by() {
 
 jobs() { echo "${JOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}"; }
 
-# What configure saw: another version of a library or another configure.ac means to configure again.
+# Where ungil goes. It looks for its recipes where configure was told, so this comes first.
+choose_prefix() {
+	prefix=/usr/local
+	find_root || prefix=${HOME:?}/.local
+}
+
+# What configure saw: another prefix, another version of a library or another configure.ac means to configure again.
 fingerprint() {
+	echo "$prefix"
 	cksum <"$top/configure.ac"
-	for p in libcurl libarchive libgit2 INIReader inih jansson libcrypto; do
+	for p in libcurl libarchive libgit2 inih jansson libcrypto; do
 		echo "$p $(pkg-config --modversion $p 2>/dev/null)"
 	done
 }
 
 build_ungil() {
 	build=${UNGIL_BUILD_DIR:-$top/build}
+	choose_prefix
 	say "ungil: building it in $build"
 	if [ $dry_run = yes ]; then
-		printf '%s\n' "would run: autoreconf -fi; configure; make -j$(jobs), in $build"
+		printf '%s\n' "would run: autoreconf -fi; configure --prefix=$prefix; make -j$(jobs), in $build"
 		return 0
 	fi
 	mkdir -p "$build" || die "cannot make the directory $build; name another one with UNGIL_BUILD_DIR"
@@ -338,27 +346,18 @@ build_ungil() {
 		(cd "$top" && step "autoreconf" autoreconf -fi) || exit 1
 	fi
 	if [ ! -e "$build/Makefile" ] || [ "$(fingerprint)" != "$(cat "$build/.fingerprint" 2>/dev/null)" ]; then
-		(cd "$build" && step "configure" "$top/configure" --quiet) || exit 1
+		(cd "$build" && step "configure" "$top/configure" --quiet --prefix="$prefix") || exit 1
 		fingerprint >"$build/.fingerprint"
 	fi
 	step "make" make -C "$build" "-j$(jobs)"
 }
 
 install_ungil() {
-	prefix=/usr/local
-	if find_root; then
+	if [ "$prefix" = /usr/local ]; then
 		say "ungil: installing it to $prefix${root:+ (by $root)}"
 		step "make install" as_root make -C "$build" install
 	else
-		prefix=${HOME:?}/.local
 		say "ungil: installing it to $prefix (neither root nor sudo)"
-		# installed data is looked up where configure was told: this user's copy is configured for this place
-		build=$build/user
-		mkdir -p "$build" || exit 1
-		if [ $dry_run = no ]; then
-			(cd "$build" && step "configure" "$top/configure" --quiet --prefix="$prefix") || exit 1
-		fi
-		step "make" make -C "$build" "-j$(jobs)"
 		step "make install" make -C "$build" install
 	fi
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What does a pair cost? Wall and CPU time of `ungil install` against the plain sequence: configure, make -jN,
-# make install, one variant after the other, as python-build does it. Some 15 minutes on two CPUs.
+# make install, one variant after the other, as python-build does it. ungil's time has the verification in it.
+# Some 15 minutes on two CPUs.
 #
 #   UNGIL=build/ungil tests/perf/pair.sh [Python-3.N.M.tar.xz or python3.N_3.N.M.orig.tar.xz]
 #
@@ -34,7 +35,7 @@ plain() {
 }
 by_ungil() {
 	XDG_CACHE_HOME=$work/cache "$UNGIL" install "$release" --preset quick --source "$archive" --root "$work/root" \
-		--jobs "$jobs" >"$work/ungil.log" 2>&1 </dev/null
+		--jobs "$jobs" --no-bench >"$work/ungil.log" 2>&1 </dev/null
 }
 
 # measure WHAT COMMAND: sets WHAT_wall and WHAT_cpu, in seconds
