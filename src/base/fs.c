@@ -385,13 +385,9 @@ int fs_rename_exchange(const char *a, const char *b)
 {
     if (rename_with(a, b, RENAME_EXCHANGE) == 0)
         return 0;
-    if (errno != ENOSYS && errno != EINVAL)
-        return fail_errno(E_FAILED, "cannot exchange %s and %s", a, b);
-    /* Three renames: a crash in between leaves b missing, its old content under the third name. */
-    autofree char *aside = xasprintf("%s.exchange", a);
-    if (rename(b, aside) < 0 || rename(a, b) < 0 || rename(aside, a) < 0)
-        return fail_errno(E_FAILED, "cannot exchange %s and %s", a, b);
-    return 0;
+    if (errno == ENOSYS || errno == EINVAL || errno == EXDEV)
+        return E_NOTFOUND;
+    return fail_errno(E_FAILED, "cannot exchange %s and %s", a, b);
 }
 
 int fs_symlink_replace(const char *target, const char *path)

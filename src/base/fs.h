@@ -45,7 +45,8 @@ int fs_remove_tree(const char *path);
 int fs_copy_tree(const char *from, const char *to);
 int fs_copy_file(const char *from, const char *to); /* replaces `to`; mode and times too */
 
-/* rename(2) that fails with E_EXISTS instead of replacing; *exchange*: swaps two existing paths. */
+/* rename(2) that fails with E_EXISTS instead of replacing; *exchange*: swaps two existing paths in
+ * one step, E_NOTFOUND (silently) where the kernel or the file system cannot. */
 int fs_rename_noreplace(const char *from, const char *to);
 int fs_rename_exchange(const char *a, const char *b);
 

@@ -6,8 +6,9 @@
 
 /* Rewrites `prefix` (a staged tree) so that it is right at `final` (absolute). `configured`: the
  * prefix it was configured for (or relocated to last). `build_dir`: the build tree's path, of which
- * no trace may stay; NULL: none. Text files only; a binary that holds `configured` in a way that
- * matters is E_FAILED. Idempotent. */
+ * no trace may stay; NULL: none. Text files only: a program finds its library from its own place,
+ * and holds the configured prefix as a last resort. What was compiled from a rewritten .py is
+ * compiled again with the tree's own interpreter, or removed. Idempotent. */
 int relocate_prefix(const char *prefix, const char *configured, const char *final,
                     const char *build_dir);
 
@@ -16,8 +17,9 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
  * hard-linked. */
 int relocate_tidy(const char *prefix, const char *series, const char *suffix);
 
-/* Hard-links regular files of `prefix` that are identical (mode, mtime to be made equal, content)
- * in `other`; adds the bytes saved. Both on one file system. */
+/* Replaces regular files of `prefix` that are the same in `other` (mode, owner, content; a .pyc:
+ * made of the same source) by hard links to them; adds the bytes saved. `other` is not changed.
+ * Both on one file system, else nothing happens. Before the manifest is written. */
 int relocate_share(const char *prefix, const char *other, unsigned long long *saved);
 
 #endif

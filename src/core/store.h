@@ -22,11 +22,15 @@ struct store {
 void store_open(struct store *s, const char *root);
 void store_close(struct store *s); /* unlocks and frees */
 
-/* Creates the directories and takes the lock (flock). Held by another: waits `wait_seconds` (< 0:
- * for ever), saying on stderr for whom (the lock file's text: pid, command, since), then E_BUSY.
- * `command`: what to write there. A read-only or foreign root is E_FAILED with what to do. Sweeps
- * stale stages once locked. */
+/* Creates the directories and takes the lock (flock: whatever ends this process releases it). Held
+ * by another: waits `wait_seconds` (< 0: for ever), saying on stderr for whom (the lock file's
+ * text: pid, command, since), then E_BUSY. `command`: what to write there. A read-only or foreign
+ * root is E_FAILED with what to do. Once locked, what a killed ungil left is put right: stale
+ * stages are deleted (but stage/failed-NAME, which --keep-failed left), a half-done exchange is
+ * finished, links are remade. */
 int store_lock(struct store *s, const char *command, double wait_seconds);
+/* Bytes in stage/, and what is there: for `clean`. With `remove`, deletes it (locked). */
+int store_clean_stage(const struct store *s, bool remove, unsigned long long *bytes);
 
 /* Receipts of all installed prefixes (array of n, owned), in name_compare order. No lock needed. A
  * directory in versions/ without a readable receipt is warned about, not listed. */
@@ -44,19 +48,24 @@ struct store_commit {
     const char *name;   /* "3.14.7t" */
     const char *prefix; /* the finished staged prefix: manifest and receipt written */
 };
-/* DESIGN 4.6 for all of them in turn: syncfs once, then each renamed into versions/ (EXCHANGE over
- * an older build), parent fsynced, links remade, old trees deleted. Killed anywhere, the next run
- * finds old or new. */
+/* For all of them in turn: syncfs once, then each renamed into versions/ (EXCHANGE over an older
+ * build), parent fsynced, links remade, old trees and the rest of the stages deleted. Killed
+ * anywhere, the next run finds the old build or the new one. E_FAILED from the links alone (a
+ * foreign file in root/bin) says that everything is installed. */
 int store_commit(struct store *s, const struct store_commit *commits, size_t n);
 
 int store_remove(struct store *s, const char *const *names,
                  size_t n); /* renamed into stage/ first, then links, then deleted */
 
 /* Makes root/bin what versions/ says: DESIGN section 2. `into`: another directory instead (ungil
- * link --into). Names that are not ungil's own links are never overwritten: E_FAILED naming the
- * file. The default (python, python3): root/default if it names an installed prefix, else the
- * newest GIL build. */
+ * link --into), whose links lead to root/bin. Names that are not ungil's own are never overwritten:
+ * everything else is linked, then E_FAILED naming them. Own links that lead nowhere are removed.
+ * The default (python, python3): root/default if it names an installed prefix, else the newest
+ * stable GIL build, else the newest GIL build. */
 int store_link(const struct store *s, const char *into);
-int store_set_default(const struct store *s, const char *name); /* NULL: automatic again */
+/* Writes root/default (NULL: automatic again); store_link then makes it true. */
+int store_set_default(const struct store *s, const char *name);
+/* The name that python and python3 lead to, given what is installed; owned, NULL: none. */
+char *store_default(const struct store *s, struct receipt *const *list, size_t n);
 
 #endif

@@ -1,0 +1,78 @@
+#include "core/receipt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/str.h"
+
+enum { FORMAT = 1 };
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static void borrow_fields(struct receipt *r)
+{
+    const json_t *json = r->json;
+    r->name = text_of(json, "name");
+    r->release = text_of(json, "release");
+    r->series = text_of(json, "series");
+    r->variant = text_of(json, "variant");
+    r->suffix = text_of(json, "suffix");
+    r->preset = text_of(json, "preset");
+    r->inputs = text_of(json, "inputs");
+    r->installed = text_of(json, "installed");
+    r->verdict = text_of(json_object_get(json, "verify"), "verdict");
+    r->free_threaded = json_is_true(json_object_get(json, "free_threaded"));
+}
+
+int receipt_read(const char *prefix, struct receipt **out)
+{
+    *out = NULL;
+    autofree char *path = path_join(prefix, "ungil.json");
+    autofree char *text = NULL;
+    size_t size;
+    int rc = fs_read(path, &text, &size);
+    if (rc < 0)
+        return rc;
+    json_error_t why;
+    json_t *json = json_loadb(text, size, 0, &why);
+    if (!json)
+        return fail(E_FAILED, "%s:%d: %s", path, why.line, why.text);
+    json_int_t format = json_integer_value(json_object_get(json, "format"));
+    if (format != FORMAT || !*text_of(json, "name")) {
+        json_decref(json);
+        if (format > FORMAT)
+            return fail(E_FAILED, "%s was written by a newer ungil (format %lld)", path,
+                        (long long)format);
+        return fail(E_FAILED, "%s is not a receipt", path);
+    }
+    struct receipt *r = xcalloc(1, sizeof *r);
+    r->json = json;
+    borrow_fields(r);
+    *out = r;
+    return 0;
+}
+
+int receipt_write(const char *prefix, json_t *json)
+{
+    autofree char *path = path_join(prefix, "ungil.json");
+    autofree char *text = json_dumps(json, JSON_INDENT(2));
+    if (!text)
+        return fail(E_FAILED, "%s cannot be written: a text in it is not UTF-8", path);
+    autofree char *whole = xasprintf("%s\n", text);
+    return fs_write_atomic(path, whole, strlen(whole), 0644);
+}
+
+void receipt_free(struct receipt *r)
+{
+    if (!r)
+        return;
+    json_decref(r->json);
+    free(r);
+}

@@ -1,0 +1,288 @@
+#include "core/relocate.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "core/rewrite.h"
+
+/* What the build tree's path becomes: a constant, so that equal builds stay equal. Only
+ * informational variables (abs_srcdir, coverage files) and debug flags name it. */
+static const char no_build_dir[] = "/usr/src/python";
+
+struct relocation {
+    const char *prefix, *configured, *final;
+    const char *build_dir; /* NULL: none */
+    char *real_build_dir;  /* its physical path when that is another one */
+    struct strv compile;   /* .py files that were rewritten, whose .pyc are gone */
+};
+
+typedef char *rewrite(const struct relocation *r, const char *text, size_t size);
+
+/* Rewrites one file when that changes it; its mode and times stay: a .pyc is valid by the time of
+ * its source, and equal inputs are to give equal trees. *changed may be NULL. */
+static int rewrite_file(const struct relocation *r, const char *path, rewrite *how, bool *changed)
+{
+    struct stat st;
+    if (changed)
+        *changed = false;
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    autofree char *old = NULL;
+    size_t size;
+    int rc = fs_read(path, &old, &size);
+    if (rc < 0 || memchr(old, '\0', size))
+        return rc == E_NOTFOUND ? 0 : rc;
+    autofree char *new = how(r, old, size);
+    if (!new || strcmp(new, old) == 0)
+        return 0;
+    autofree char *temporary = xasprintf("%s.tmp", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail_errno(E_FAILED, "cannot write %s", temporary);
+    struct timespec times[2] = {st.st_atim, st.st_mtim};
+    bool bad = fs_write_all(fd, new, strlen(new)) < 0 || fchmod(fd, st.st_mode & 07777) < 0 ||
+               futimens(fd, times) < 0;
+    bad |= close(fd) < 0;
+    if (bad || rename(temporary, path) < 0) {
+        rc = fail_errno(E_FAILED, "cannot write %s", path);
+        unlink(temporary);
+        return rc;
+    }
+    if (changed)
+        *changed = true;
+    return 0;
+}
+
+/* Both paths, written the way this kind of file writes text. */
+static char *replace_paths(const struct relocation *r, const char *text, rewrite_escape *escape)
+{
+    autofree char *configured = escape(r->configured), *final = escape(r->final);
+    autofree char *out = rewrite_path(text, configured, final);
+    const char *const builds[] = {r->build_dir, r->real_build_dir};
+    for (size_t i = 0; i < lengthof(builds); i++) {
+        if (!builds[i])
+            continue;
+        autofree char *build = escape(builds[i]);
+        str_set(&out, rewrite_path(out, build, no_build_dir));
+    }
+    return steal(&out);
+}
+
+static char *as_python(const struct relocation *r, const char *text, size_t size)
+{
+    (void)size;
+    return replace_paths(r, text, rewrite_escape_python);
+}
+
+static char *as_json(const struct relocation *r, const char *text, size_t size)
+{
+    (void)size;
+    return replace_paths(r, text, rewrite_escape_json);
+}
+
+static char *as_makefile(const struct relocation *r, const char *text, size_t size)
+{
+    (void)size;
+    return replace_paths(r, text, rewrite_escape_make);
+}
+
+static char *as_build_details(const struct relocation *r, const char *text, size_t size)
+{
+    (void)size;
+    autofree char *configured = rewrite_escape_json(r->configured),
+                  *final = rewrite_escape_json(r->final);
+    autofree char *once = rewrite_build_details(text, configured);
+    return rewrite_build_details(once, final);
+}
+
+static char *as_pkgconfig(const struct relocation *r, const char *text, size_t size)
+{
+    (void)r, (void)size;
+    return rewrite_pkgconfig(text);
+}
+
+static char *as_script(const struct relocation *r, const char *text, size_t size)
+{
+    (void)size;
+    if (str_starts(text, "#!/bin/sh") && strstr(text, "installed_prefix"))
+        return rewrite_config_script(text);
+    return rewrite_shebang(text, r->configured);
+}
+
+/* python-config.py lies three directories away from the interpreter and is run by it. */
+static char *as_config_py(const struct relocation *r, const char *text, size_t size)
+{
+    (void)size;
+    autofree char *shebang = xasprintf("#!%s/bin/", r->configured);
+    if (!str_starts(text, shebang))
+        return NULL;
+    return xasprintf("#!/usr/bin/env %s", text + strlen(shebang));
+}
+
+static int each_file(const struct relocation *r, const char *dir, const char *suffix, rewrite *how)
+{
+    autofree char *path = path_join(r->prefix, dir);
+    autostrv names = {0};
+    int rc = fs_list(path, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        if (!str_ends(names.v[i], suffix))
+            continue;
+        autofree char *file = path_join(path, names.v[i]);
+        rc = rewrite_file(r, file, how, NULL);
+    }
+    return rc;
+}
+
+/* bin/ holds interpreters of 40 MB beside the scripts: only what begins with "#!" is read. */
+static int relocate_scripts(const struct relocation *r)
+{
+    autofree char *dir = path_join(r->prefix, "bin");
+    autostrv names = {0};
+    int rc = fs_list(dir, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        autofree char *path = path_join(dir, names.v[i]);
+        char magic[2] = "";
+        autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0 && read(fd, magic, 2) == 2 && memcmp(magic, "#!", 2) == 0)
+            rc = rewrite_file(r, path, as_script, NULL);
+    }
+    return rc;
+}
+
+/* Removes the compiled forms of MODULE.py in `dir`; true when there were some. */
+static bool remove_compiled(const char *dir, const char *file)
+{
+    autofree char *cache = path_join(dir, "__pycache__");
+    autofree char *stem = xstrndup(file, strlen(file) - strlen("py"));
+    autostrv names = {0};
+    bool any = false;
+    if (fs_list(cache, &names) < 0)
+        err_clear();
+    for (size_t i = 0; i < names.n; i++) {
+        autofree char *path = path_join(cache, names.v[i]);
+        if (str_starts(names.v[i], stem) && str_ends(names.v[i], ".pyc") && unlink(path) == 0)
+            any = true;
+    }
+    return any;
+}
+
+static int relocate_config_dir(const struct relocation *r, const char *dir)
+{
+    autofree char *makefile = path_join(dir, "Makefile"),
+                  *script = path_join(dir, "python-config.py");
+    int rc = rewrite_file(r, makefile, as_makefile, NULL);
+    return rc < 0 ? rc : rewrite_file(r, script, as_config_py, NULL);
+}
+
+static int relocate_library_file(struct relocation *r, const char *dir, const char *name)
+{
+    autofree char *path = path_join(dir, name);
+    bool changed = false;
+    int rc = 0;
+    if (str_starts(name, "_sysconfigdata") && str_ends(name, ".py")) {
+        rc = rewrite_file(r, path, as_python, &changed);
+        if (changed && remove_compiled(dir, name))
+            strv_add(&r->compile, path);
+    } else if (str_starts(name, "_sysconfig_vars") && str_ends(name, ".json")) {
+        rc = rewrite_file(r, path, as_json, NULL);
+    } else if (strcmp(name, "build-details.json") == 0) {
+        rc = rewrite_file(r, path, as_build_details, NULL);
+    } else if (str_starts(name, "config-")) {
+        rc = relocate_config_dir(r, path);
+    }
+    return rc;
+}
+
+/* Compiles again what lost its .pyc, with the interpreter of the tree itself. Not being able to is
+ * no error: Python then compiles at import. */
+static int compile_rewritten(const struct relocation *r, const char *library)
+{
+    static const char program[] =
+        "import sys, py_compile as p\n"
+        "for file, name in zip(sys.argv[1::2], sys.argv[2::2]):\n"
+        "    for level in 0, 1, 2:\n"
+        "        p.compile(file, dfile=name, doraise=True, optimize=level,\n"
+        "                  invalidation_mode=p.PycInvalidationMode.TIMESTAMP)\n";
+    if (r->compile.n == 0)
+        return 0;
+    autostrv argv = {0}, env = {0};
+    strv_addf(&argv, "%s/bin/%s", r->prefix, library);
+    strv_split(&argv, "-I -S -B -c");
+    strv_add(&argv, program);
+    for (size_t i = 0; i < r->compile.n; i++) {
+        strv_add(&argv, r->compile.v[i]);
+        strv_addf(&argv, "%s%s", r->final, r->compile.v[i] + strlen(r->prefix));
+    }
+    proc_clean_environment(&env);
+    struct proc_opts opts = PROC_OPTS_INIT;
+    opts.env = &env;
+    autofree char *output = NULL;
+    int status = 0, rc = proc_capture(&argv, &opts, 60, 4096, &output, &status);
+    if (rc == E_SIGNAL)
+        return rc;
+    if (rc < 0 || !proc_ok(status))
+        detail("%s could not compile what was rewritten: %s", argv.v[0],
+               rc < 0 ? err_message() : output);
+    err_clear();
+    return 0;
+}
+
+/* lib/python3.14 or lib/python3.14t. */
+static int relocate_library(struct relocation *r, const char *library)
+{
+    autofree char *dir = xasprintf("%s/lib/%s", r->prefix, library);
+    autostrv names = {0};
+    if (!fs_is_dir(dir))
+        return 0;
+    int rc = fs_list(dir, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        rc = relocate_library_file(r, dir, names.v[i]);
+    if (rc == 0)
+        rc = compile_rewritten(r, library);
+    strv_free(&r->compile);
+    return rc;
+}
+
+static int relocate_libraries(struct relocation *r)
+{
+    autofree char *dir = path_join(r->prefix, "lib");
+    autostrv names = {0};
+    int rc = fs_list(dir, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        if (str_starts(names.v[i], "python"))
+            rc = relocate_library(r, names.v[i]);
+    return rc;
+}
+
+int relocate_prefix(const char *prefix, const char *configured, const char *final,
+                    const char *build_dir)
+{
+    if (final[0] != '/')
+        return fail(E_FAILED, "%s is not an absolute path", final);
+    for (const char *p = final; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return err_hint(fail(E_FAILED, "there is a control character in the path %s", final),
+                            "choose another root with --root DIR or UNGIL_ROOT");
+    struct relocation r = {
+        .prefix = prefix, .configured = configured, .final = final, .build_dir = build_dir};
+    r.real_build_dir = build_dir ? realpath(build_dir, NULL) : NULL;
+    int rc = relocate_scripts(&r);
+    if (rc == 0)
+        rc = each_file(&r, "lib/pkgconfig", ".pc", as_pkgconfig);
+    if (rc == 0)
+        rc = relocate_libraries(&r);
+    free(r.real_build_dir);
+    strv_free(&r.compile);
+    return rc;
+}

@@ -1,0 +1,19 @@
+/* The store's own: how a prefix gets into versions/ and out of it, killed anywhere or not. */
+#ifndef UNGIL_CORE_STORE_TREE_H
+#define UNGIL_CORE_STORE_TREE_H
+
+#include <stdbool.h>
+
+struct store;
+
+/* Moves the staged tree to versions/NAME, in one step also over an older one. What was there is
+ * then at `staged`, or already deleted. */
+int store_tree_put(const struct store *s, const char *staged, const char *name);
+/* Takes versions/NAME out of sight in one step; what it held is below stage/ or deleted. */
+int store_tree_drop(const struct store *s, const char *name);
+/* Ends what a killed put or drop began, and empties stage/ of all but failed-NAME. Locked. */
+int store_tree_recover(const struct store *s);
+/* True when versions/NAME is on its way out and has to be ignored. */
+bool store_tree_dropping(const struct store *s, const char *name);
+
+#endif

@@ -1,0 +1,135 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "core/relocate.h"
+#include "core/samefile.h"
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_there(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+/* `name` in the directory leads to `target` beside it, if that exists and the name is free. */
+static int link_if_free(const char *dir, const char *target, const char *name)
+{
+    autofree char *path = path_join(dir, name), *to = path_join(dir, target);
+    if (strcmp(name, target) == 0 || is_there(path) || !fs_exists(to))
+        return 0;
+    return symlink(target, path) < 0 ? fail_errno(E_FAILED, "cannot make the link %s", path) : 0;
+}
+
+/* The file known as `plain` ("pip3.14") is called `full` ("pip3.14t"), and `plain` leads to it. */
+static int give_full_name(const char *dir, const char *plain, const char *full)
+{
+    autofree char *from = path_join(dir, plain), *to = path_join(dir, full);
+    if (strcmp(plain, full) == 0 || !is_there(from))
+        return 0;
+    if (!is_there(to)) {
+        if (!is_file(from))
+            return link_if_free(dir, plain, full);
+        if (rename(from, to) < 0)
+            return fail_errno(E_FAILED, "cannot rename %s to %s", from, to);
+        return link_if_free(dir, full, plain);
+    }
+    /* Upstream makes python3.14 a hard link of python3.14t: archives and eyes see two programs. */
+    if (is_file(from) && is_file(to) && same_content(from, to))
+        return fs_symlink_replace(full, from);
+    return 0;
+}
+
+/* "pip3", a copy of pip3.14, becomes a link to it. */
+static int link_copy(const char *dir, const char *name, const char *full)
+{
+    autofree char *path = path_join(dir, name), *to = path_join(dir, full);
+    if (strcmp(name, full) == 0 || !is_file(path) || !is_file(to) || !same_content(path, to))
+        return 0;
+    return fs_symlink_replace(full, path);
+}
+
+/* One program: python, pip, ... or python-config (`tail` "-config"). */
+static int tidy_program(const char *dir, const char *program, const char *tail, const char *series,
+                        const char *suffix)
+{
+    autofree char *full = xasprintf("%s%s%s%s", program, series, suffix, tail),
+                  *plain = xasprintf("%s%s%s", program, series, tail),
+                  *three = xasprintf("%s3%s", program, tail),
+                  *bare = xasprintf("%s%s", program, tail);
+    int rc = give_full_name(dir, plain, full);
+    if (rc == 0)
+        rc = link_copy(dir, three, full);
+    if (rc == 0)
+        rc = link_if_free(dir, full, three);
+    /* What a user with this bin/ first in PATH means by "python" is this one, not the system's. */
+    return rc < 0 ? rc : link_if_free(dir, full, bare);
+}
+
+static int tidy_bin(const char *prefix, const char *series, const char *suffix)
+{
+    static const char *const programs[][2] = {
+        {"python", ""}, {"pip", ""}, {"idle", ""}, {"pydoc", ""}, {"python", "-config"}};
+    autofree char *dir = path_join(prefix, "bin");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < lengthof(programs); i++)
+        rc = tidy_program(dir, programs[i][0], programs[i][1], series, suffix);
+    return rc;
+}
+
+/* lib/libpython3.14.a is installed once more below config-*: 75 MB. */
+static int tidy_archives_in(const char *lib, const char *config)
+{
+    autostrv names = {0};
+    int rc = fs_list(config, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        autofree char *original = path_join(lib, names.v[i]), *copy = path_join(config, names.v[i]);
+        struct stat a, b;
+        if (!str_ends(names.v[i], ".a") || lstat(original, &a) < 0 || lstat(copy, &b) < 0 ||
+            !S_ISREG(a.st_mode) || !S_ISREG(b.st_mode) || a.st_ino == b.st_ino ||
+            a.st_size != b.st_size || !same_content(original, copy))
+            continue;
+        rc = same_link(original, copy);
+        if (rc == 0 && chmod(original, a.st_mode & 0666) < 0)
+            rc = fail_errno(E_FAILED, "cannot change the mode of %s", original);
+        if (rc == E_EXISTS)
+            rc = 0;
+    }
+    return rc;
+}
+
+static int tidy_archives(const char *prefix, const char *series)
+{
+    autofree char *lib = path_join(prefix, "lib");
+    autofree char *head = xasprintf("python%s", series);
+    autostrv libraries = {0};
+    int rc = fs_list(lib, &libraries);
+    for (size_t i = 0; rc == 0 && i < libraries.n; i++) {
+        if (!str_starts(libraries.v[i], head))
+            continue;
+        autofree char *dir = path_join(lib, libraries.v[i]);
+        autostrv names = {0};
+        rc = fs_is_dir(dir) ? fs_list(dir, &names) : 0;
+        for (size_t j = 0; rc == 0 && j < names.n; j++) {
+            autofree char *config = path_join(dir, names.v[j]);
+            if (str_starts(names.v[j], "config-") && fs_is_dir(config))
+                rc = tidy_archives_in(lib, config);
+        }
+    }
+    return rc;
+}
+
+int relocate_tidy(const char *prefix, const char *series, const char *suffix)
+{
+    int rc = tidy_bin(prefix, series, suffix);
+    return rc < 0 ? rc : tidy_archives(prefix, series);
+}
