@@ -79,6 +79,7 @@ int fs_beneath_mkdirs(struct fs_beneath *b, const char *relative, mode_t mode);
 /* Creates (O_EXCL after unlinking what was there) a file with its parents; the descriptor or a
  * negative error: E_INTEGRITY as above, E_EXISTS when a directory stands there (also for links). */
 int fs_beneath_create(struct fs_beneath *b, const char *relative, mode_t mode);
+/* E_INTEGRITY when `target` is absolute or climbs out. */
 int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *relative);
 /* A second name for the regular file `existing`, also beneath; E_NOTFOUND when that is none. */
 int fs_beneath_link(struct fs_beneath *b, const char *existing, const char *relative);
