@@ -1,0 +1,592 @@
+#include "io/git.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <git2.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/dl.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "io/git_url.h"
+
+#define LIBGIT2_AT_LEAST(major, minor)                                                             \
+    (LIBGIT2_VER_MAJOR > (major) || (LIBGIT2_VER_MAJOR == (major) && LIBGIT2_VER_MINOR >= (minor)))
+
+#define GIT_FUNCTIONS(X)                                                                           \
+    X(commit_id)                                                                                   \
+    X(commit_time)                                                                                 \
+    X(commit_tree_id)                                                                              \
+    X(credential_ssh_key_from_agent)                                                               \
+    X(credential_ssh_key_new)                                                                      \
+    X(credential_userpass_plaintext_new)                                                           \
+    X(error_last)                                                                                  \
+    X(fetch_options_init)                                                                          \
+    X(libgit2_init)                                                                                \
+    X(libgit2_opts)                                                                                \
+    X(object_free)                                                                                 \
+    X(object_lookup)                                                                               \
+    X(object_peel)                                                                                 \
+    X(odb_free)                                                                                    \
+    X(odb_object_data)                                                                             \
+    X(odb_object_free)                                                                             \
+    X(odb_object_size)                                                                             \
+    X(odb_read)                                                                                    \
+    X(oid_tostr)                                                                                   \
+    X(reference_name_to_id)                                                                        \
+    X(reference_remove)                                                                            \
+    X(remote_connect_ext)                                                                          \
+    X(remote_connect_options_init)                                                                 \
+    X(remote_create_anonymous)                                                                     \
+    X(remote_fetch)                                                                                \
+    X(remote_free)                                                                                 \
+    X(remote_init_callbacks)                                                                       \
+    X(remote_ls)                                                                                   \
+    X(repository_free)                                                                             \
+    X(repository_init)                                                                             \
+    X(repository_odb)                                                                              \
+    X(repository_open)                                                                             \
+    X(repository_open_bare)                                                                        \
+    X(tree_entry_byindex)                                                                          \
+    X(tree_entry_filemode)                                                                         \
+    X(tree_entry_id)                                                                               \
+    X(tree_entry_name)                                                                             \
+    X(tree_entrycount)                                                                             \
+    X(tree_free)                                                                                   \
+    X(tree_lookup)
+DL_API(git, git_, GIT_FUNCTIONS)
+
+/* One job: a request, what it opened, what it found. */
+struct job {
+    const struct git_request *req;
+    struct git_result *result;
+    git_repository *repo;
+    git_odb *odb;
+    git_remote *remote;
+    const char *ref;   /* "refs/tags/v3.14.7" */
+    unsigned attempts; /* credentials offered on this connection */
+    char *local;       /* path of a local repository, NULL: the store is used; owned */
+    unsigned reads;    /* objects read so far */
+    struct fs_beneath *out;
+    unsigned long long bytes; /* written */
+};
+
+struct item { /* a file, symlink or directory of the tree */
+    char *path;
+    git_oid id;
+    git_filemode_t mode;
+};
+struct list {
+    struct item *v;
+    size_t n, cap;
+};
+
+static void list_free(struct list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->v[i].path);
+    free(l->v);
+}
+
+static int load(void)
+{
+    static bool ready;
+    int rc = DL_LOAD(git, LIBGIT2_SONAME);
+    if (rc < 0 || ready)
+        return rc < 0 ? E_UNREACHABLE : 0; /* the message stands; another provider may do */
+    if (git.libgit2_init() < 0)
+        return fail(E_UNREACHABLE, "libgit2 cannot start");
+    /* Peak memory: a pack is mapped in windows; the defaults (1 GiB windows, 8 GiB in all) end with
+     * the whole pack resident. */
+    git.libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)(1 << 20));
+    git.libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(8 << 20));
+    git.libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, (size_t)64);
+    git.libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(4 << 20));
+    /* Only objects are read, no hook or filter ever runs, and the pin decides what is accepted:
+     * another user's repository is as good as one's own. */
+    git.libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
+    if ((file && *file) || (dir && *dir))
+        git.libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file && *file ? file : NULL,
+                         dir && *dir ? dir : NULL);
+#if LIBGIT2_AT_LEAST(1, 7)
+    git.libgit2_opts(GIT_OPT_SET_SERVER_CONNECT_TIMEOUT, 20000);
+    git.libgit2_opts(GIT_OPT_SET_SERVER_TIMEOUT, 60000);
+#endif
+    ready = true;
+    return 0;
+}
+
+bool git_can_shallow(void)
+{
+    return LIBGIT2_AT_LEAST(1, 7);
+}
+
+static const char *why(void)
+{
+    const git_error *e = git.error_last();
+    return e && e->message ? e->message : "no reason given";
+}
+
+/* Whatever libgit2 said, an interruption is the real reason when there was one. */
+static int git_fail(int code, const char *what, const char *subject)
+{
+    int rc = proc_check();
+    return rc < 0 ? rc : fail((enum err)code, "%s %s: %s", what, subject, why());
+}
+
+/* ---- callbacks ---- */
+
+static int on_transfer(const git_indexer_progress *p, void *arg)
+{
+    struct job *j = arg;
+    if (proc_interrupted())
+        return -1;
+    if (j->req->progress.update)
+        j->req->progress.update(j->req->progress.arg, GIT_PHASE_FETCH, p->received_objects,
+                                p->total_objects, p->received_bytes);
+    return 0;
+}
+
+static int on_sideband(const char *text, int len, void *arg)
+{
+    (void)text, (void)len, (void)arg;
+    return proc_interrupted() ? -1 : 0;
+}
+
+static int ssh_key(git_credential **out, const char *user, unsigned attempt)
+{
+    static const char *const names[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
+    const char *home = getenv("HOME");
+    unsigned seen = 0;
+    for (size_t i = 0; home && i < lengthof(names); i++) {
+        autofree char *key = xasprintf("%s/.ssh/%s", home, names[i]);
+        autofree char *pub = xasprintf("%s.pub", key);
+        if (fs_exists(key) && ++seen == attempt)
+            return git.credential_ssh_key_new(out, user, fs_exists(pub) ? pub : NULL, key, NULL);
+    }
+    return GIT_EAUTH;
+}
+
+/* Each kind of credentials is offered once: a server that refuses would ask for ever. */
+static int on_credentials(git_credential **out, const char *url, const char *user, unsigned allowed,
+                          void *arg)
+{
+    struct job *j = arg;
+    unsigned attempt = j->attempts++;
+    if (proc_interrupted())
+        return -1;
+    if (allowed & GIT_CREDENTIAL_SSH_KEY) {
+        const char *name = user && *user ? user : "git";
+        if (attempt == 0 && getenv("SSH_AUTH_SOCK"))
+            return git.credential_ssh_key_from_agent(out, name);
+        return ssh_key(out, name, attempt + !getenv("SSH_AUTH_SOCK"));
+    }
+    if (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT && j->req->token && attempt == 0 &&
+        str_starts(url, "https://"))
+        return git.credential_userpass_plaintext_new(out, user && *user ? user : "x-access-token",
+                                                     j->req->token);
+    return GIT_EAUTH;
+}
+
+static git_remote_callbacks callbacks(struct job *j)
+{
+    git_remote_callbacks cb;
+    git.remote_init_callbacks(&cb, GIT_REMOTE_CALLBACKS_VERSION);
+    cb.transfer_progress = on_transfer;
+    cb.sideband_progress = on_sideband;
+    cb.credentials = on_credentials;
+    cb.payload = j;
+    return cb;
+}
+
+/* ---- the pin ---- */
+
+static int moved(const struct job *j, const char *what, const char *got, const char *pin)
+{
+    int rc = fail(E_INTEGRITY, "%s: the %s of tag %s is %s, the recipe pins %s", j->req->url, what,
+                  j->req->tag, got, pin);
+    return err_hint(rc, "the tag was moved or the mirror is not what it says: nothing was kept");
+}
+
+/* Peels the reference and fills the result; compares it with the pin. */
+static int check_pin(struct job *j, git_oid *tree)
+{
+    git_oid id;
+    git_object *tag = NULL, *object = NULL;
+    if (git.reference_name_to_id(&id, j->repo, j->ref) < 0)
+        return fail(E_NOTFOUND, "%s has no tag %s", j->req->url, j->req->tag);
+    int rc = git.object_lookup(&tag, j->repo, &id, GIT_OBJECT_ANY);
+    if (rc == 0)
+        rc = git.object_peel(&object, tag, GIT_OBJECT_COMMIT);
+    git.object_free(tag);
+    if (rc < 0)
+        return git_fail(E_NOTFOUND, "cannot read the tag", j->req->tag);
+    git_commit *commit = (git_commit *)object;
+    *tree = *git.commit_tree_id(commit);
+    git.oid_tostr(j->result->commit, sizeof j->result->commit, git.commit_id(commit));
+    git.oid_tostr(j->result->tree, sizeof j->result->tree, tree);
+    time_t when = (time_t)git.commit_time(commit);
+    struct tm tm;
+    strftime(j->result->date, sizeof j->result->date, "%Y-%m-%d", gmtime_r(&when, &tm));
+    git.object_free(object);
+    if (j->req->commit && strcmp(j->req->commit, j->result->commit) != 0)
+        return moved(j, "commit", j->result->commit, j->req->commit);
+    if (j->req->tree && strcmp(j->req->tree, j->result->tree) != 0)
+        return moved(j, "tree", j->result->tree, j->req->tree);
+    return 0;
+}
+
+/* ---- the network ---- */
+
+/* The server's list of references says before any download whether the tag is there and peels to
+ * the pinned commit. */
+static int check_advertised(struct job *j)
+{
+    const git_remote_head **heads = NULL;
+    size_t n = 0;
+    if (git.remote_ls(&heads, &n, j->remote) < 0)
+        return git_fail(E_UNREACHABLE, "cannot list the tags of", j->req->url);
+    autofree char *peeled_name = xasprintf("%s^{}", j->ref);
+    const git_oid *direct = NULL, *peeled = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(heads[i]->name, j->ref) == 0)
+            direct = &heads[i]->oid;
+        else if (strcmp(heads[i]->name, peeled_name) == 0)
+            peeled = &heads[i]->oid;
+    }
+    if (!direct)
+        return fail(E_NOTFOUND, "%s has no tag %s", j->req->url, j->req->tag);
+    char got[41];
+    git.oid_tostr(got, sizeof got, peeled ? peeled : direct);
+    if (j->req->commit && strcmp(got, j->req->commit) != 0)
+        return moved(j, "commit", got, j->req->commit);
+    return 0;
+}
+
+static int connect_failure(struct job *j, int code)
+{
+    j->result->host_down = true;
+    if (code == GIT_ECERTIFICATE) {
+        int rc = git_fail(E_UNREACHABLE, "the TLS certificate is not trusted at", j->req->url);
+        return err_hint(rc, "SSL_CERT_FILE=FILE names the authority of a private mirror");
+    }
+    if (code == GIT_EAUTH) {
+        int rc = git_fail(E_UNREACHABLE, "access denied by", j->req->url);
+        return err_hint(rc, "UNGIL_GIT_TOKEN=TOKEN is sent to https:// repositories; ssh:// uses "
+                            "your agent and default keys");
+    }
+    return git_fail(E_UNREACHABLE, "cannot reach", j->req->url);
+}
+
+static int connect_remote(struct job *j)
+{
+    git_remote_connect_options o;
+    git.remote_connect_options_init(&o, GIT_REMOTE_CONNECT_OPTIONS_VERSION);
+    o.callbacks = callbacks(j);
+    o.proxy_opts.type = GIT_PROXY_AUTO;
+    /* A token must not follow a redirect to another host. */
+    o.follow_redirects = j->req->token ? GIT_REMOTE_REDIRECT_NONE : GIT_REMOTE_REDIRECT_INITIAL;
+    j->attempts = 0;
+    if (git.remote_create_anonymous(&j->remote, j->repo, j->req->url) < 0)
+        return git_fail(E_UNREACHABLE, "cannot use the URL", j->req->url);
+    int code = git.remote_connect_ext(j->remote, GIT_DIRECTION_FETCH, &o);
+    if (code < 0)
+        return connect_failure(j, code);
+    return check_advertised(j);
+}
+
+static int download(struct job *j, bool shallow)
+{
+    autofree char *refspec = xasprintf("+%s:%s", j->ref, j->ref);
+    git_strarray refspecs = {&refspec, 1};
+    git_fetch_options o;
+    git.fetch_options_init(&o, GIT_FETCH_OPTIONS_VERSION);
+    o.callbacks = callbacks(j);
+    o.proxy_opts.type = GIT_PROXY_AUTO;
+    o.follow_redirects = j->req->token ? GIT_REMOTE_REDIRECT_NONE : GIT_REMOTE_REDIRECT_INITIAL;
+    o.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
+    o.prune = GIT_FETCH_NO_PRUNE;
+#if LIBGIT2_AT_LEAST(1, 7)
+    if (shallow)
+        o.depth = 1;
+#endif
+    j->result->shallow = shallow;
+    if (git.remote_fetch(j->remote, &refspecs, &o, NULL) < 0)
+        return git_fail(E_UNREACHABLE, "the transfer broke off from", j->req->url);
+    return 0;
+}
+
+static void disconnect(struct job *j)
+{
+    git.remote_free(j->remote);
+    j->remote = NULL;
+}
+
+static int fetch_once(struct job *j, bool shallow)
+{
+    int rc = connect_remote(j);
+    if (rc == 0)
+        rc = download(j, shallow);
+    disconnect(j);
+    return rc;
+}
+
+/* libgit2 1.8 does not understand the shallow answer of a server it holds one connection to
+ * (git://, ssh://): then the whole history it is. */
+static int fetch(struct job *j)
+{
+    bool over_http = str_starts(j->req->url, "http");
+    int rc = fetch_once(j, git_can_shallow());
+    if (rc != E_UNREACHABLE || j->result->host_down || over_http || !git_can_shallow())
+        return rc;
+    detail("%s", err_message());
+    note("%s: libgit2 %s cannot fetch one commit this way; fetching the whole history", j->req->url,
+         LIBGIT2_VERSION);
+    return fetch_once(j, false);
+}
+
+/* ---- the store ---- */
+
+/* A killed fetch leaves its half pack behind; the lock says that no other one is under way. */
+static void sweep(const char *packs, const struct strv *keep)
+{
+    autostrv names = {0};
+    if (fs_list(packs, &names) < 0)
+        return;
+    for (size_t i = 0; i < names.n; i++) {
+        bool half = !str_starts(names.v[i], "pack-");
+        if (keep ? strv_has(keep, names.v[i]) : !half)
+            continue;
+        autofree char *path = path_join(packs, names.v[i]);
+        unlink(path);
+    }
+}
+
+static int lock_store(const char *store)
+{
+    autofree char *path = xasprintf("%s/ungil.lock", store);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return fail_errno(E_FAILED, "cannot write %s", path);
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR || proc_interrupted()) {
+            int rc = proc_check();
+            if (rc == 0)
+                rc = fail_errno(E_FAILED, "cannot lock %s", path);
+            close(fd);
+            return rc;
+        }
+    return fd;
+}
+
+static int open_store(struct job *j)
+{
+    const char *store = j->req->store;
+    int rc = fs_mkdirs(store, 0755);
+    if (rc < 0)
+        return rc;
+    if (git.repository_open_bare(&j->repo, store) < 0 &&
+        git.repository_init(&j->repo, store, 1) < 0)
+        return git_fail(E_FAILED, "cannot make the git store", store);
+    return 0;
+}
+
+/* What an unwanted fetch brought: the reference, the packs, the shallow boundary. */
+static void forget(struct job *j, const char *packs, const struct strv *before)
+{
+    git.reference_remove(j->repo, j->ref);
+    git.repository_free(j->repo);
+    j->repo = NULL;
+    sweep(packs, before);
+}
+
+static int use_store(struct job *j, git_oid *tree)
+{
+    int rc = open_store(j);
+    if (rc < 0)
+        return rc;
+    autofd lock = lock_store(j->req->store);
+    if (lock < 0)
+        return lock;
+    autofree char *packs = path_join(j->req->store, "objects/pack");
+    sweep(packs, NULL);
+    if (j->req->commit || j->req->offline) {
+        rc = check_pin(j, tree);
+        if (rc == 0 || j->req->offline)
+            return rc == E_INTEGRITY ? rc : rc < 0 ? err_context(rc, "offline") : rc;
+    }
+    autostrv before = {0};
+    rc = fs_list(packs, &before);
+    if (rc == 0)
+        rc = fetch(j);
+    if (rc == 0)
+        rc = check_pin(j, tree);
+    if (rc < 0 && j->repo)
+        forget(j, packs, &before);
+    return rc;
+}
+
+static int open_job(struct job *j, git_oid *tree)
+{
+    j->local = git_local_path(j->req->url);
+    if (!j->local)
+        return use_store(j, tree);
+    if (git.repository_open(&j->repo, j->local) < 0) {
+        j->result->host_down = true;
+        return git_fail(E_UNREACHABLE, "cannot open the git repository", j->local);
+    }
+    return check_pin(j, tree);
+}
+
+/* ---- the tree ---- */
+
+static int read_object(struct job *j, const git_oid *id, git_odb_object **object)
+{
+    if (git.odb_read(object, j->odb, id) < 0)
+        return git_fail(E_UNREACHABLE, "an object is missing or damaged in", j->req->url);
+    return 0;
+}
+
+static int write_blob(struct job *j, const char *path, git_filemode_t mode, const void *data,
+                      size_t size)
+{
+    if (mode == GIT_FILEMODE_LINK) {
+        autofree char *target = xstrndup(data, size);
+        return fs_beneath_symlink(j->out, target, path);
+    }
+    autofd fd = fs_beneath_create(j->out, path, mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0755 : 0644);
+    if (fd < 0)
+        return fd;
+    if (fs_write_all(fd, data, size) < 0)
+        return fail_errno(E_FAILED, "cannot write %s", path);
+    return 0;
+}
+
+/* A lookup in the index of a big pack makes about 150 KiB of it resident (the kernel maps around
+ * each fault); only closing the repository gives that back. */
+static int breathe(struct job *j)
+{
+    static const unsigned often = 64;
+    if (!j->local || ++j->reads % often)
+        return 0;
+    git.odb_free(j->odb);
+    git.repository_free(j->repo);
+    j->odb = NULL;
+    j->repo = NULL;
+    if (git.repository_open(&j->repo, j->local) < 0 || git.repository_odb(&j->odb, j->repo) < 0)
+        return git_fail(E_UNREACHABLE, "cannot open again", j->local);
+    return 0;
+}
+
+static int write_file(struct job *j, const struct item *item)
+{
+    git_odb_object *object = NULL;
+    int rc = proc_check();
+    if (rc == 0)
+        rc = breathe(j);
+    if (rc == 0)
+        rc = read_object(j, &item->id, &object);
+    if (rc < 0)
+        return rc;
+    size_t size = git.odb_object_size(object);
+    rc = write_blob(j, item->path, item->mode, git.odb_object_data(object), size);
+    git.odb_object_free(object);
+    j->bytes += size;
+    return rc;
+}
+
+static void add_item(struct list *l, char *path, const git_tree_entry *e)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : 1024;
+        l->v = xrealloc(l->v, l->cap * sizeof *l->v);
+    }
+    l->v[l->n++] = (struct item){path, *git.tree_entry_id(e), git.tree_entry_filemode(e)};
+}
+
+/* Submodules are left out: CPython has none, and nothing of them is pinned. */
+static int list_directory(struct job *j, const git_oid *id, const char *below, struct list *dirs,
+                          struct list *files)
+{
+    git_tree *tree = NULL;
+    int rc = breathe(j);
+    if (rc < 0)
+        return rc;
+    if (git.tree_lookup(&tree, j->repo, id) < 0)
+        return git_fail(E_UNREACHABLE, "a directory is missing or damaged in", j->req->url);
+    for (size_t i = 0; i < git.tree_entrycount(tree); i++) {
+        const git_tree_entry *e = git.tree_entry_byindex(tree, i);
+        git_filemode_t mode = git.tree_entry_filemode(e);
+        if (mode != GIT_FILEMODE_COMMIT)
+            add_item(mode == GIT_FILEMODE_TREE ? dirs : files,
+                     xasprintf("%s%s%s", below, *below ? "/" : "", git.tree_entry_name(e)), e);
+    }
+    git.tree_free(tree);
+    return 0;
+}
+
+/* Everything is listed first, so that no libgit2 object is held while files are written. */
+static int list_tree(struct job *j, const git_oid *tree, struct list *files)
+{
+    static const size_t most = 200000;
+    __attribute__((cleanup(list_free))) struct list dirs = {0};
+    int rc = list_directory(j, tree, "", &dirs, files);
+    for (size_t i = 0; rc == 0 && i < dirs.n; i++) {
+        const git_oid id = dirs.v[i].id;
+        rc = list_directory(j, &id, dirs.v[i].path, &dirs, files);
+        if (rc == 0 && (dirs.n > most || files->n > most))
+            rc = fail(E_INTEGRITY, "%s: more than %zu files", j->req->url, most);
+        if (rc == 0)
+            rc = proc_check();
+    }
+    return rc;
+}
+
+static int write_tree(struct job *j, const git_oid *tree, const char *dir)
+{
+    const struct git_progress *p = &j->req->progress;
+    __attribute__((cleanup(list_free))) struct list files = {0};
+    if (git.repository_odb(&j->odb, j->repo) < 0)
+        return git_fail(E_FAILED, "cannot open the objects of", j->req->url);
+    int rc = fs_beneath_open(dir, &j->out);
+    if (rc == 0)
+        rc = list_tree(j, tree, &files);
+    for (size_t i = 0; rc == 0 && i < files.n; i++) {
+        rc = write_file(j, &files.v[i]);
+        if (p->update)
+            p->update(p->arg, GIT_PHASE_CHECKOUT, (unsigned)i + 1, (unsigned)files.n, j->bytes);
+    }
+    fs_beneath_free(j->out);
+    git.odb_free(j->odb);
+    return rc;
+}
+
+int git_checkout(const struct git_request *req, const char *dir, struct git_result *result)
+{
+    autofree char *ref = xasprintf("refs/tags/%s", req->tag);
+    struct job j = {.req = req, .result = result, .ref = ref};
+    git_oid tree;
+    *result = (struct git_result){.host_down = false};
+    int rc = load();
+    if (rc == 0)
+        rc = open_job(&j, &tree);
+    if (rc == 0)
+        rc = write_tree(&j, &tree, dir);
+    if (j.repo)
+        git.repository_free(j.repo);
+    free(j.local);
+#ifdef __GLIBC__
+    malloc_trim(0); /* the build that follows has better use for it */
+#endif
+    return rc;
+}
