@@ -10,7 +10,8 @@
 
 /* What `ungil help` lists, in this order. */
 const struct verb *const verbs[] = {
-    &cmd_help,
+    &cmd_list,   &cmd_show,   &cmd_which, &cmd_exec, &cmd_link,
+    &cmd_remove, &cmd_recipe, &cmd_clean, &cmd_help,
 };
 const size_t n_verbs = lengthof(verbs);
 

@@ -57,12 +57,16 @@ void table_print(struct table *t)
     for (size_t r = 0; r < t->rows; r++) {
         if (r == 0 && bold)
             fputs("\033[1m", stdout);
+        int owed = 0; /* spaces that are printed only if something follows */
         for (size_t c = 0; c < t->columns; c++) {
             const char *cell = t->cells.v[r * t->columns + c];
             int pad = width[c] - width_of(cell);
-            bool last = c + 1 == t->columns;
-            printf("%s%*s%s%*s", c ? "  " : "", t->right[c] ? pad : 0, "", cell,
-                   t->right[c] || last ? 0 : pad, "");
+            owed += (c ? 2 : 0) + (t->right[c] ? pad : 0);
+            if (*cell) {
+                printf("%*s%s", owed, "", cell);
+                owed = 0;
+            }
+            owed += t->right[c] ? 0 : pad;
         }
         fputs(r == 0 && bold ? "\033[0m\n" : "\n", stdout);
     }

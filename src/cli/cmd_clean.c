@@ -1,0 +1,173 @@
+/* ungil clean: caches and stale stages. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/root.h"
+#include "cli/table.h"
+#include "core/dirs.h"
+
+struct clean_options {
+    bool dry_run, all;
+    double lock_wait;
+};
+
+static void options_into(struct optset *set, struct clean_options *o)
+{
+    opt_add(set, (struct opt){"dry-run", 'n', OPT_FLAG, &o->dry_run, NULL,
+                              "Only say what would be deleted, and how big it is."});
+    opt_add(set, (struct opt){"all", 0, OPT_FLAG, &o->all, NULL,
+                              "Also what later builds would gain from: configure's answers, "
+                              "training data, and how long builds take here."});
+    opt_add_lock_wait(set, &o->lock_wait);
+    opt_add_root(set);
+    opt_add_json(set);
+}
+
+static void options(struct optset *set)
+{
+    static struct clean_options unused;
+    options_into(set, &unused);
+}
+
+/* What can be had again from the network, or is only of interest after a failure. */
+static bool is_disposable(const char *name)
+{
+    static const char *const names[] = {"apt", "build", "git", "log", "tarballs"};
+    for (size_t i = 0; i < lengthof(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int add_size(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)relative;
+    (void)path;
+    if (!S_ISDIR(st->st_mode) && st->st_nlink > 0)
+        *(unsigned long long *)arg += (unsigned long long)st->st_blocks * 512 / st->st_nlink;
+    return 0;
+}
+
+static int size_of(const char *path, unsigned long long *bytes)
+{
+    struct stat st;
+    *bytes = 0;
+    if (fs_is_dir(path))
+        return fs_walk(path, add_size, bytes);
+    if (lstat(path, &st) == 0)
+        *bytes = (unsigned long long)st.st_blocks * 512;
+    return 0;
+}
+
+struct cleaning {
+    const struct clean_options *o;
+    json_t *items;
+    unsigned long long total;
+};
+
+static void count(struct cleaning *c, const char *path, unsigned long long bytes)
+{
+    char text[16];
+    c->total += bytes;
+    json_array_append_new(c->items,
+                          json_pack("{s:s, s:I}", "path", path, "bytes", (json_int_t)bytes));
+    if (!common.json)
+        printf("%9s  %s\n", str_bytes(text, bytes), path);
+}
+
+static int clean_cache(struct cleaning *c)
+{
+    autofree char *cache = dirs_cache(NULL);
+    autostrv names = {0};
+    int rc = fs_list(cache, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        autofree char *path = path_join(cache, names.v[i]);
+        unsigned long long bytes;
+        if (!c->o->all && !is_disposable(names.v[i]))
+            continue;
+        rc = size_of(path, &bytes);
+        if (rc == 0 && !c->o->dry_run)
+            rc = fs_remove_tree(path);
+        if (rc == 0)
+            count(c, path, bytes);
+    }
+    return rc;
+}
+
+static int clean_stage(struct cleaning *c, const struct store *s)
+{
+    unsigned long long bytes = 0;
+    int rc = store_clean_stage(s, !c->o->dry_run, &bytes);
+    if (rc == 0 && bytes > 0)
+        count(c, s->stage, bytes);
+    return rc;
+}
+
+static int clean(struct cleaning *c, int argc, char **argv)
+{
+    autostore s;
+    root_open(&s);
+    int rc = 0;
+    /* Locked, so that nobody builds meanwhile; but a root that is not there stays so. */
+    if (!c->o->dry_run && fs_is_dir(s.root)) {
+        /* Before the lock: taking it sweeps the stages, and their bytes are to be told. */
+        unsigned long long stale = 0;
+        rc = store_clean_stage(&s, false, &stale);
+        if (rc == 0)
+            rc = root_lock(&s, argc, argv, c->o->lock_wait);
+        if (rc == 0 && stale > 0)
+            count(c, s.stage, stale);
+        if (rc == 0)
+            rc = store_clean_stage(&s, true, &stale);
+    } else {
+        rc = clean_stage(c, &s);
+    }
+    return rc < 0 ? rc : clean_cache(c);
+}
+
+static int run(int argc, char **argv)
+{
+    struct clean_options o = {.lock_wait = -1};
+    struct optset set = {0};
+    autostrv operands = {0};
+    options_into(&set, &o);
+    int rc = opt_parse(&cmd_clean, &set, argc, argv, &operands);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    if (operands.n > 0)
+        return err_hint(fail(E_USAGE, "clean: \"%s\" is one argument too many", operands.v[0]),
+                        "\"ungil remove NAME\" removes an interpreter");
+    struct cleaning c = {.o = &o, .items = json_array()};
+    rc = clean(&c, argc, argv);
+    if (rc < 0) {
+        json_decref(c.items);
+        return rc;
+    }
+    if (common.json) {
+        print_json(json_pack("{s:i, s:b, s:I, s:o}", "format", 1, "deleted", !o.dry_run, "bytes",
+                             (json_int_t)c.total, "items", c.items));
+        return 0;
+    }
+    json_decref(c.items);
+    char text[16];
+    note(o.dry_run ? "%s would be freed" : "%s freed", str_bytes(text, c.total));
+    return 0;
+}
+
+const struct verb cmd_clean = {
+    .name = "clean",
+    .usage = "clean [--dry-run] [--all]",
+    .summary = "Delete caches, logs and half-made prefixes",
+    .description =
+        "Installed interpreters are not touched. Deletes downloads, fetched git objects, "
+        "build trees and logs in ~/.cache/ungil, and what is left in ROOT/stage, "
+        "prefixes kept with --keep-failed included. A later installation of the same "
+        "thing needs the network again. Waits while another ungil works on ROOT.",
+    .run = run,
+    .options = options,
+};

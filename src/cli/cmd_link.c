@@ -1,0 +1,107 @@
+/* ungil link: the names in ROOT/bin, the default, and links elsewhere. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/root.h"
+#include "cli/table.h"
+#include "core/receipt.h"
+
+struct link_options {
+    const char *chosen; /* --default */
+    const char *into;
+    double lock_wait;
+};
+
+static void options_into(struct optset *set, struct link_options *o)
+{
+    opt_add(set, (struct opt){"default", 0, OPT_STRING, &o->chosen, "NAME",
+                              "Make python and python3 lead to NAME (a name that \"ungil list\" "
+                              "shows, or a series). \"auto\": the newest GIL build again."});
+    opt_add(set, (struct opt){"into", 0, OPT_STRING, &o->into, "DIR",
+                              "Link every name of ROOT/bin into DIR as well, for example "
+                              "/usr/local/bin or ~/.local/bin. Files there that are not ungil's "
+                              "are never replaced."});
+    opt_add_lock_wait(set, &o->lock_wait);
+    opt_add_root(set);
+    opt_add_json(set);
+}
+
+static void options(struct optset *set)
+{
+    static struct link_options unused;
+    options_into(set, &unused);
+}
+
+static int set_default(struct store *s, const char *chosen)
+{
+    if (strcmp(chosen, "auto") == 0)
+        return store_set_default(s, NULL);
+    struct receipt *r;
+    int rc = store_find(s, chosen, &r);
+    if (rc == 0)
+        rc = store_set_default(s, r->name);
+    receipt_free(r);
+    return rc;
+}
+
+static int report(const struct store *s, const char *dir)
+{
+    struct receipt **list;
+    size_t n;
+    int rc = store_list(s, &list, &n);
+    if (rc < 0)
+        return rc;
+    autofree char *chosen = store_default(s, list, n);
+    store_list_free(list, n);
+    if (common.json)
+        print_json(json_pack("{s:i, s:s, s:s?}", "format", 1, "directory", dir, "default", chosen));
+    else
+        note("%s is up to date; python and python3: %s", dir, chosen ? chosen : "none");
+    return 0;
+}
+
+static int run(int argc, char **argv)
+{
+    struct link_options o = {.lock_wait = -1};
+    struct optset set = {0};
+    autostrv operands = {0};
+    options_into(&set, &o);
+    int rc = opt_parse(&cmd_link, &set, argc, argv, &operands);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    if (operands.n > 0)
+        return err_hint(fail(E_USAGE, "link: what is \"%s\"?", operands.v[0]),
+                        "did you mean --default %s or --into %s?", operands.v[0], operands.v[0]);
+    autostore s;
+    /* A user may link what an administrator installed: --into alone changes nothing in the root. */
+    root_open(&s);
+    if (!o.into || o.chosen)
+        rc = root_lock(&s, argc, argv, o.lock_wait);
+    if (rc == 0 && o.chosen)
+        rc = set_default(&s, o.chosen);
+    if (rc == 0 && s.lock >= 0)
+        rc = store_link(&s, NULL);
+    if (rc == 0 && o.into)
+        rc = store_link(&s, o.into);
+    autofree char *dir = o.into ? path_absolute(o.into) : xstrdup(s.bin);
+    return rc < 0 ? rc : report(&s, dir);
+}
+
+const struct verb cmd_link = {
+    .name = "link",
+    .usage = "link [--default NAME] [--into DIR]",
+    .summary = "Choose the default, link the programs elsewhere",
+    .description =
+        "ROOT/bin holds python3.14, pip3.14, idle3.14, pydoc3.14 and python3.14-config of the "
+        "newest installed release of each series, the same with the suffix t of the "
+        "free-threaded build, and python3 and python of the default. python3.14 is always the "
+        "build with the GIL. Names lead to what is installed at all times; this verb is for the "
+        "default, for other directories, and for repair.",
+    .run = run,
+    .options = options,
+};

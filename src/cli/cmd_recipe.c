@@ -1,0 +1,220 @@
+/* ungil recipe list|show|check. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "cli/cmd.h"
+#include "cli/table.h"
+#include "core/recipe.h"
+
+static void options(struct optset *set)
+{
+    opt_add_json(set);
+}
+
+static json_t *strings(const struct strv *l)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < l->n; i++)
+        json_array_append_new(array, json_string(l->v[i]));
+    return array;
+}
+
+static json_t *brief_json(const struct recipe *r)
+{
+    return json_pack("{s:s, s:s, s:b, s:i, s:s?}", "series", r->series, "file", r->file,
+                     "prerelease", r->prerelease, "pins", (int)r->n_pins, "newest",
+                     r->n_pins ? r->pins[0].release : NULL);
+}
+
+static int recipe_verb_list(const struct strv *files)
+{
+    autostrv series = {0};
+    int rc = files->n == 0
+                 ? recipe_list(&series)
+                 : fail(E_USAGE, "recipe list: \"%s\" is one argument too many", files->v[0]);
+    struct table *t = table_new("SERIES|NEWEST|>PINS|FILE|NOTE");
+    json_t *array = json_array();
+    for (size_t i = 0; rc == 0 && i < series.n; i++) {
+        struct recipe *r = NULL;
+        rc = recipe_find(series.v[i], &r);
+        if (rc < 0)
+            break;
+        char pins[16];
+        snprintf(pins, sizeof pins, "%zu", r->n_pins);
+        table_row(t, (const char *[]){r->series, r->n_pins ? r->pins[0].release : "-", pins,
+                                      r->file, r->prerelease ? "prerelease" : NULL});
+        json_array_append_new(array, brief_json(r));
+        recipe_free(r);
+    }
+    if (rc == 0 && common.json)
+        print_json(json_pack("{s:i, s:O}", "format", 1, "recipes", array));
+    else if (rc == 0)
+        table_print(t);
+    json_decref(array);
+    table_free(t);
+    return rc;
+}
+
+/* A series, or a file. */
+static int load(const char *which, struct recipe **r)
+{
+    if (strchr(which, '/') || str_ends(which, ".ini"))
+        return fs_exists(which) ? recipe_load(which, r)
+                                : fail(E_USAGE, "there is no recipe %s", which);
+    return recipe_find(which, r);
+}
+
+static json_t *variants_json(const struct recipe *r)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < r->n_variants; i++) {
+        const struct variant *v = &r->variants[i];
+        json_array_append_new(array, json_pack("{s:s, s:s, s:b, s:o}", "id", v->id, "suffix",
+                                               v->suffix, "free_threaded", v->free_threaded,
+                                               "configure", strings(&v->configure)));
+    }
+    return array;
+}
+
+static json_t *presets_json(const struct recipe *r)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < r->n_presets; i++) {
+        const struct preset *p = &r->presets[i];
+        json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "id", p->id, "configure",
+                                               strings(&p->configure), "environment",
+                                               strings(&p->environment)));
+    }
+    return array;
+}
+
+static json_t *pins_json(const struct recipe *r)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < r->n_pins; i++) {
+        const struct pin *p = &r->pins[i];
+        json_array_append_new(
+            array, json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?}", "release", p->release,
+                             "date", p->date, "tag", p->tag, "commit", p->commit, "tree", p->tree,
+                             "sha256_xz", p->sha256_xz, "sha256_tgz", p->sha256_tgz));
+    }
+    return array;
+}
+
+static json_t *recipe_json(const struct recipe *r)
+{
+    return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:o, s:s?, s:s?, s:s?, s:o, s:o, s:b, s:o, "
+                     "s:o, s:o}",
+                     "format", 1, "series", r->series, "file", r->file, "digest", r->digest,
+                     "prerelease", r->prerelease, "tag", r->tag, "providers",
+                     strings(&r->providers), "git", r->git, "tarball", r->tarball, "apt", r->apt,
+                     "required", strings(&r->required), "optional", strings(&r->optional),
+                     "install_tests", r->install_tests, "variants", variants_json(r), "presets",
+                     presets_json(r), "pins", pins_json(r));
+}
+
+static void show_words(const char *label, const struct strv *words)
+{
+    autofree char *text = strv_join(words, " ");
+    printf("  %-10s %s\n", label, text);
+}
+
+static void show_recipe(const struct recipe *r)
+{
+    printf("%s%s: %s\n", r->series, r->prerelease ? " (prerelease)" : "", r->file);
+    printf("  %-10s %s\n", "SHA-256", r->digest);
+    show_words("providers", &r->providers);
+    const char *const places[][2] = {{"git", r->git}, {"tarball", r->tarball}, {"apt", r->apt}};
+    for (size_t i = 0; i < lengthof(places); i++)
+        if (places[i][1])
+            printf("  %-10s %s\n", places[i][0], places[i][1]);
+    show_words("required", &r->required);
+    show_words("optional", &r->optional);
+    for (size_t i = 0; i < r->n_variants; i++) {
+        autofree char *words = strv_join(&r->variants[i].configure, " ");
+        printf("  %-10s %s: suffix \"%s\"%s%s\n", i ? "" : "variants", r->variants[i].id,
+               r->variants[i].suffix, *words ? ", configure " : "", words);
+    }
+    for (size_t i = 0; i < r->n_presets; i++) {
+        autofree char *words = strv_join(&r->presets[i].configure, " ");
+        printf("  %-10s %s: configure %s\n", i ? "" : "presets", r->presets[i].id, words);
+    }
+    for (size_t i = 0; i < r->n_pins; i++) {
+        const struct pin *p = &r->pins[i];
+        printf("  %-10s %-10s %s%s%s%s\n", i ? "" : "pins", p->release, p->date ? p->date : "",
+               p->commit ? " commit " : "", p->commit ? p->commit : "",
+               p->sha256_xz || p->sha256_tgz ? " archive" : "");
+    }
+}
+
+static int recipe_verb_show(const struct strv *which)
+{
+    if (which->n != 1)
+        return fail(E_USAGE, "recipe show: give one SERIES or FILE");
+    struct recipe *r = NULL;
+    int rc = load(which->v[0], &r);
+    if (rc == 0 && common.json)
+        print_json(recipe_json(r));
+    else if (rc == 0)
+        show_recipe(r);
+    recipe_free(r);
+    return rc;
+}
+
+static int recipe_verb_check(const struct strv *which)
+{
+    json_t *array = json_array();
+    int rc = which->n > 0 ? 0 : fail(E_USAGE, "recipe check: which FILE?");
+    for (size_t i = 0; rc == 0 && i < which->n; i++) {
+        struct recipe *r = NULL;
+        rc = load(which->v[i], &r);
+        if (rc == 0 && !common.json)
+            printf("%s: good; series %s, %zu pins\n", which->v[i], r->series, r->n_pins);
+        if (rc == 0)
+            json_array_append_new(array, brief_json(r));
+        recipe_free(r);
+    }
+    if (rc == 0 && common.json)
+        print_json(json_pack("{s:i, s:O}", "format", 1, "checked", array));
+    json_decref(array);
+    return rc;
+}
+
+static int run(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(const struct strv *operands);
+    } actions[] = {
+        {"list", recipe_verb_list}, {"show", recipe_verb_show}, {"check", recipe_verb_check}};
+    struct optset set = {0};
+    autostrv operands = {0}, rest = {0};
+    options(&set);
+    int rc = opt_parse(&cmd_recipe, &set, argc, argv, &operands);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    for (size_t i = 1; i < operands.n; i++)
+        strv_add(&rest, operands.v[i]);
+    for (size_t i = 0; operands.n > 0 && i < lengthof(actions); i++)
+        if (strcmp(actions[i].name, operands.v[0]) == 0)
+            return actions[i].run(&rest);
+    return err_hint(operands.n ? fail(E_USAGE, "recipe: there is no \"%s\"", operands.v[0])
+                               : fail(E_USAGE, "recipe: list, show or check?"),
+                    "ungil recipe list, ungil recipe show SERIES, ungil recipe check FILE");
+}
+
+const struct verb cmd_recipe = {
+    .name = "recipe",
+    .usage = "recipe list\nrecipe show SERIES|FILE\nrecipe check SERIES|FILE...",
+    .summary = "List, show and check recipes",
+    .description =
+        "A recipe is an INI file that says where a series comes from, how its variants are built "
+        "and what its releases are pinned to. The first one found for a series is used: in "
+        "$UNGIL_RECIPES, in ~/.config/ungil/recipes, the installed ones, the ones built in. "
+        "\"check\" names file, line, section and key of the first mistake, and ends with 2.",
+    .run = run,
+    .options = options,
+};
