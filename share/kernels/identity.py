@@ -17,8 +17,8 @@ def version_text(ft):
     said = "experimental free-threading build" in sys.version
     plain = "free-threading build" in sys.version
     if not ft:
-        wanted, seen = "no mention of free-threading", "free-threading" if plain else None
-        verdict = "fail" if plain else "pass"
+        wanted = "no mention of free-threading"
+        seen, verdict = (None, "fail") if plain else (wanted, "pass")
     else:
         experimental = sys.version_info < (3, 14)
         wanted = "experimental free-threading build" if experimental else "free-threading build"

@@ -72,7 +72,7 @@ static void print_check(json_t *check)
     const char *mark = !said || str_eq(said, "fail")  ? "FAIL"
                        : str_eq(said, "inconclusive") ? "open"
                                                       : said;
-    printf("  %-4s  %-22s  %s\n", mark, json_string_value(json_object_get(check, "check")),
+    printf("  %-4s  %-24s  %s\n", mark, json_string_value(json_object_get(check, "check")),
            seen ? seen : why);
     if (str_eq(mark, "FAIL")) {
         autofree char *expected = short_text(json_object_get(check, "expected"));

@@ -76,8 +76,8 @@ static void add_head(struct str *out, int threads, bool markdown)
     }
     str_addf(out, "%-20s%16s%16s%9s%16s\n", "", "with the GIL", "free-threaded", "build",
              "scaling");
-    str_addf(out, "%-20s%8s%7d%c%8s%7d%c%9s%8s%8s\n", "seconds, by threads", "1", threads, ' ', "1",
-             threads, ' ', "overhead", "GIL", "ft");
+    str_addf(out, "%-20s%8d%8d%8d%8d%9s%8s%8s\n", "seconds, by threads", 1, threads, 1, threads,
+             "overhead", "GIL", "ft");
 }
 
 char *bench_table(json_t *result, bool markdown)
@@ -88,20 +88,29 @@ char *bench_table(json_t *result, bool markdown)
     const char *scaling = json_string_value(json_object_get(result, "scaling"));
     size_t i;
     add_head(&out, threads, markdown);
-    json_array_foreach(rows, i, row) add_row(&out, row, markdown);
+    json_array_foreach(rows, i, row)
+    {
+        add_row(&out, row, markdown);
+    }
+    double spread = worst_spread(rows);
     str_addf(&out,
              "\nMedian of %d rounds, each value from a fresh process. Spread (median absolute\n"
-             "deviation) at most %.0f %%. Build overhead: the free-threaded build on one thread\n"
-             "against the GIL build. Scaling: one thread against %d of the same build.\n",
-             (int)number(result, "rounds"), worst_spread(rows), threads);
-    if (worst_spread(rows) > unsteady_percent)
-        str_add(&out, "That is much: the machine was busy. Measure again when it is quiet.\n");
+             "deviation) at most %.0f %%%s\n"
+             "Build overhead: the free-threaded build on one thread against the GIL build.\n"
+             "Scaling: one thread against %d of the same build.\n",
+             (int)number(result, "rounds"), spread,
+             spread > unsteady_percent ? ": the machine was busy; measure again when it is quiet."
+                                       : ".",
+             threads);
     if (scaling && strcmp(scaling, "measured") != 0)
         str_addf(&out, "Scaling %s.\n", scaling);
     str_add(&out, "\n");
-    json_array_foreach(rows, i, row) str_addf(&out, markdown ? "- %s %s: %s\n" : "%s %s:\n    %s\n",
-                                              json_string_value(json_object_get(row, "kernel")),
-                                              json_string_value(json_object_get(row, "form")),
-                                              json_string_value(json_object_get(row, "shows")));
+    json_array_foreach(rows, i, row)
+    {
+        str_addf(&out, markdown ? "- %s %s: %s\n" : "%s %s:\n    %s\n",
+                 json_string_value(json_object_get(row, "kernel")),
+                 json_string_value(json_object_get(row, "form")),
+                 json_string_value(json_object_get(row, "shows")));
+    }
     return str_take(&out);
 }
