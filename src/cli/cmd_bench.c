@@ -8,11 +8,10 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/progress.h"
+#include "cli/root.h"
 #include "cli/table.h"
 #include "core/bench.h"
-#include "core/dirs.h"
 #include "core/receipt.h"
-#include "core/store.h"
 #include "core/verify.h"
 
 struct bench_options {
@@ -53,13 +52,6 @@ struct contestants {
     char *gil, *ft;
 };
 
-static char *python_of(const struct store *s, const struct receipt *r)
-{
-    autofree char *flags = xstrndup(r->suffix, strcspn(r->suffix, "-"));
-    autofree char *prefix = store_prefix(s, r->name);
-    return xasprintf("%s/bin/python%s%s", prefix, r->series, flags);
-}
-
 static int enter(struct contestants *c, char *python, bool free_threaded)
 {
     char **place = free_threaded ? &c->ft : &c->gil;
@@ -80,11 +72,11 @@ static int enter_name(struct contestants *c, const struct store *s, const char *
     int rc = store_find(s, name, &r);
     if (rc < 0)
         return rc;
-    rc = enter(c, python_of(s, r), r->free_threaded);
+    rc = enter(c, root_python(s, r), r->free_threaded);
     if (rc == 0 && alone && !*r->suffix) {
         autofree char *other = xasprintf("%st", r->release);
         if (store_find(s, other, &sibling) == 0)
-            rc = enter(c, python_of(s, sibling), true);
+            rc = enter(c, root_python(s, sibling), true);
         else
             err_clear();
     }
@@ -173,16 +165,14 @@ static int run(int argc, char **argv)
     int rc = opt_parse(&cmd_bench, &set, argc, argv, &operands);
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    autofree char *root = dirs_root(common.root);
-    struct store s;
-    store_open(&s, root);
+    autostore s;
+    root_open(&s);
     struct contestants c = {0};
     rc = choose(&c, &s, &operands);
     if (rc == 0)
         rc = measure(&c, &o);
     free(c.gil);
     free(c.ft);
-    store_close(&s);
     return rc;
 }
 

@@ -8,13 +8,12 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/progress.h"
+#include "cli/root.h"
 #include "cli/table.h"
-#include "core/dirs.h"
 #include "core/manifest.h"
 #include "core/progress.h"
 #include "core/receipt.h"
 #include "core/recipe.h"
-#include "core/store.h"
 #include "core/verify.h"
 
 struct verify_options {
@@ -161,7 +160,7 @@ static int verify_installed(struct findings *f, const struct store *s, const str
 {
     autofree char *flags = xstrndup(r->suffix, strcspn(r->suffix, "-"));
     autofree char *prefix = store_prefix(s, r->name);
-    autofree char *python = xasprintf("%s/bin/python%s%s", prefix, r->series, flags);
+    autofree char *python = root_python(s, r);
     autofree char *control = control_of(s, r);
     struct recipe *recipe = NULL;
     if (recipe_find(r->series, &recipe) < 0) {
@@ -273,9 +272,8 @@ static int run(int argc, char **argv)
     int rc = opt_parse(&cmd_verify, &set, argc, argv, &operands);
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    autofree char *root = dirs_root(common.root);
-    struct store s;
-    store_open(&s, root);
+    autostore s;
+    root_open(&s);
     struct findings f = {.report = json_array()};
     if (operands.n == 0)
         rc = verify_all(&f, &s, &o);
@@ -285,7 +283,6 @@ static int run(int argc, char **argv)
         rc = conclude(&f);
     json_decref(f.report);
     strv_free(&f.bad);
-    store_close(&s);
     return rc;
 }
 

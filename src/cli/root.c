@@ -31,5 +31,8 @@ void opt_add_lock_wait(struct optset *set, double *seconds)
 char *root_python(const struct store *s, const struct receipt *r)
 {
     autofree char *prefix = store_prefix(s, r->name);
-    return xasprintf("%s/bin/python%s%s", prefix, r->series, r->suffix);
+    /* the ABI flags of "t" and "td-jit"; "-jit" is a way to build, and no part of the file's name
+     */
+    return xasprintf("%s/bin/python%s%.*s", prefix, r->series, (int)strcspn(r->suffix, "-"),
+                     r->suffix);
 }

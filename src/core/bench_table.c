@@ -80,6 +80,20 @@ static void add_head(struct str *out, int threads, bool markdown)
              "overhead", "GIL", "ft");
 }
 
+static void add_reliability(struct str *out, int rounds, double spread)
+{
+    if (rounds < 2) {
+        str_add(out, "\nOne value each, from a fresh process: how steady they are is not known.\n");
+        return;
+    }
+    str_addf(out,
+             "\nMedian of %d rounds, each value from a fresh process. Spread (median absolute\n"
+             "deviation) at most %.0f %%%s\n",
+             rounds, spread,
+             spread > unsteady_percent ? ": the machine was busy; measure again when it is quiet."
+                                       : ".");
+}
+
 char *bench_table(json_t *result, bool markdown)
 {
     autostr out = {0};
@@ -92,15 +106,10 @@ char *bench_table(json_t *result, bool markdown)
     {
         add_row(&out, row, markdown);
     }
-    double spread = worst_spread(rows);
+    add_reliability(&out, (int)number(result, "rounds"), worst_spread(rows));
     str_addf(&out,
-             "\nMedian of %d rounds, each value from a fresh process. Spread (median absolute\n"
-             "deviation) at most %.0f %%%s\n"
              "Build overhead: the free-threaded build on one thread against the GIL build.\n"
              "Scaling: one thread against %d of the same build.\n",
-             (int)number(result, "rounds"), spread,
-             spread > unsteady_percent ? ": the machine was busy; measure again when it is quiet."
-                                       : ".",
              threads);
     if (scaling && strcmp(scaling, "measured") != 0)
         str_addf(&out, "Scaling %s.\n", scaling);
