@@ -15,6 +15,7 @@ The first part of the path says how the rest of it is served:
   /flip/F        one bit of one byte is wrong         /short/F   a complete answer with half of the file
   /stall/F       half of it, then nothing, for ever   /slow/F    some bytes a second
   /loop/F        redirects to itself                  /moved/F   redirects to /ok/F
+  /tofile/F      redirects to file:///etc/passwd      /tohttp/F  redirects to http://, the same server
 
 A request with an absolute URL (as to a proxy) is served like its path, and logged as PROXY.
 Each request is one line in LOG: SECONDS METHOD PATH RANGE STATUS.
@@ -77,6 +78,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.empty(302, Location=self.path)
         if mode == "moved":
             return self.empty(302, Location="/ok/" + name)
+        if mode in ("tofile", "tohttp"):
+            return self.empty(302, Location="file:///etc/passwd" if mode == "tofile" else f"http://{self.headers['Host']}/ok/{name}")
         if ".." in name or not os.path.isfile(path):
             return self.empty(404)
         with open(path, "rb") as file:
