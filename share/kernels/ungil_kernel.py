@@ -23,7 +23,8 @@ def _open_channel():
         os.set_inheritable(3, False)  # children must not be able to answer in our place
     except OSError:
         return sys.stdout
-    return os.fdopen(3, "w", encoding="utf-8")
+    # a path may hold bytes that are no text: better a "?" than no answer
+    return os.fdopen(3, "w", encoding="utf-8", errors="replace")
 
 
 _channel = _open_channel()
@@ -34,7 +35,7 @@ def params():
 
 
 def emit(**answer):
-    _channel.write(json.dumps(answer) + "\n")
+    _channel.write(json.dumps(answer, ensure_ascii=False) + "\n")
     _channel.flush()
 
 

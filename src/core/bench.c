@@ -269,9 +269,10 @@ static json_t *result_json(const struct bench *b, double took)
     json_t *rows = json_array();
     for (size_t i = 0; i < b->n_rows; i++)
         json_array_append_new(rows, row_json(b, &b->rows[i], scaling));
-    return json_pack("{s:i, s:i, s:f, s:s, s:i, s:f, s:s?, s:s?, s:o}", "threads", b->threads,
-                     "cpus", cpus, "load", cpu_load(), "scaling", why, "rounds", (int)b->rounds,
-                     "seconds", took, "gil", b->o->gil, "ft", b->o->ft, "kernels", rows);
+    return json_pack("{s:i, s:i, s:f, s:s, s:i, s:f, s:o, s:o, s:o}", "threads", b->threads, "cpus",
+                     cpus, "load", cpu_load(), "scaling", why, "rounds", (int)b->rounds, "seconds",
+                     took, "gil", b->o->gil ? kernel_text(b->o->gil) : json_null(), "ft",
+                     b->o->ft ? kernel_text(b->o->ft) : json_null(), "kernels", rows);
 }
 
 static int default_threads(void)

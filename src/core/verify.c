@@ -25,7 +25,7 @@ static json_t *names(const struct strv *l)
 {
     json_t *list = json_array();
     for (size_t i = 0; l && i < l->n; i++)
-        json_array_append_new(list, json_string(l->v[i]));
+        json_array_append_new(list, kernel_text(l->v[i]));
     return list;
 }
 
@@ -41,7 +41,7 @@ static json_t *make_params(const struct verify_opts *o)
     if (o->release)
         json_object_set_new(p, "release", json_string(o->release));
     if (o->prefix)
-        json_object_set_new(p, "prefix", json_string(o->prefix));
+        json_object_set_new(p, "prefix", json_string(o->prefix)); /* not checked when no UTF-8 */
     return p;
 }
 
@@ -73,9 +73,10 @@ static int take_answers(json_t *result, const char *kernel, bool proof, int rc, 
     }
     json_decref(answers);
     if (rc < 0)
-        json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "check", kernel,
-                                                "expected", "answers", "seen", "failed", "verdict",
-                                                "fail", "why", err_message(), "proof", proof));
+        json_array_append_new(checks,
+                              json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "check", kernel,
+                                        "expected", "answers", "seen", "failed", "verdict", "fail",
+                                        "why", kernel_text(err_message()), "proof", proof));
     err_clear();
     return 0;
 }
@@ -131,7 +132,7 @@ static json_t *measure_control(const struct verify_opts *o, json_t *params)
     {
         json_t *ratio = json_object_get(answer, "ratio");
         if (rc == 0 && json_is_number(ratio))
-            control = json_pack("{s:s, s:O}", "name", o->control, "ratio", ratio);
+            control = json_pack("{s:o, s:O}", "name", kernel_text(o->control), "ratio", ratio);
     }
     json_decref(answers);
     json_decref(gil);
@@ -194,8 +195,9 @@ int verify_run(const struct verify_opts *o, json_t **result, enum verdict *verdi
     double start = clock_now();
     json_t *params = make_params(o);
     json_t *checks = json_array();
-    *result = json_pack("{s:s, s:s, s:s?, s:o}", "verdict", "", "python", o->python, "control",
-                        o->control, "checks", checks);
+    *result =
+        json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", kernel_text(o->python),
+                  "control", o->control ? kernel_text(o->control) : json_null(), "checks", checks);
     int rc = run_together(o, params, *result);
     if (rc == 0)
         rc = run_parallel(o, params, *result);

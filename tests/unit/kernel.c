@@ -181,6 +181,8 @@ int main(void)
                "echo '{\"done\": true}' >&3",
                true, VERDICT_UNPROVEN);
     no_verdict("dies as free-threaded", "kill -KILL $$", true, VERDICT_UNPROVEN);
+    no_verdict("dies with bytes that are no text", "printf 'a\\377b\\n' >&2; exit 1", true,
+               VERDICT_UNPROVEN);
     no_verdict("dies as the GIL build", "exit 1", false, VERDICT_FAILED);
     fs_remove_tree(dir);
     free(dir);
