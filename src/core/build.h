@@ -1,10 +1,15 @@
 /* Build: from one source tree to one staged prefix a variant.
  *
  * All variants run at the same time, each in its own in-tree copy of the source below the cache
- * (<cache>/build/NAME-INPUTS/), under one GNU make jobserver that ungil owns. Stages: copy,
- * configure, make, install. A finished stage is recorded in that directory (ungil-stages), so an
- * interrupted build goes on from its last finished stage when inputs are equal. One log a stage:
+ * (<cache>/build/NAME-INPUTS/, the first 12 digits of inputs), under one GNU make jobserver that
+ * ungil owns. Stages: copy, configure, make, install. A finished stage is recorded in that
+ * directory (ungil-stages), so an interrupted build goes on from its last finished stage when
+ * inputs and source are equal; make goes on incrementally, install begins again. One log a stage:
  * <cache>/log/NAME-STAGE.log.
+ *
+ * What variants have in common is made once: the second configure starts from the first one's
+ * cache where it runs after it, the objects that a preset names as shared are compiled in one
+ * tree, and bytecode is compiled for one of them.
  */
 #ifndef UNGIL_CORE_BUILD_H
 #define UNGIL_CORE_BUILD_H
@@ -29,7 +34,7 @@ struct build {                     /* one variant */
     /* out, owned; build_result_free */
     char *prefix;        /* the staged prefix: destdir/opt/ungil/versions/NAME */
     char *directory;     /* the build tree, of which no trace may stay in the prefix */
-    char *configure;     /* the command line that configured it */
+    char *configure;     /* the command line that configured it, with the preset's environment */
     char *compiler;      /* "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": first line of CC --version */
     char *cc;            /* CC as used */
     struct strv missing; /* optional modules that were not built */
@@ -43,15 +48,17 @@ struct build_opts {
     const char *cache;
     int jobs;     /* --jobs, at least 1 */
     bool verbose; /* -v: stream the logs to stderr, each line with its variant in front */
-    bool keep;    /* keep build directories after success */
+    bool keep;    /* build_clean keeps the build directories */
     const struct progress *progress;
 };
 
 /* E_BUILD: the message names variant, stage and log, and carries the log's last lines that matter.
  * E_SIGNAL: both stopped; err_hint says how to go on. On error nothing is left running; build
- * directories stay for a resume. */
+ * directories stay for a resume. Every file of a prefix carries the source's date as its
+ * modification time, so that bytecode stays valid when a pair's files are shared. */
 int build_run(struct build *builds, size_t n, const struct build_opts *opts);
-/* Removes the build directories of these builds (after a successful install). */
+/* Removes the build directories of these builds (after a successful install). Reads only cache and
+ * keep of opts. */
 int build_clean(const struct build *builds, size_t n, const struct build_opts *opts);
 void build_result_free(struct build *b); /* the out members and destdir */
 

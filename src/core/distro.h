@@ -1,16 +1,23 @@
-/* This distribution: its family, and the packages that hold what a build needs. */
+/* This distribution: its package manager, and the packages that hold what a build needs. */
 #ifndef UNGIL_CORE_DISTRO_H
 #define UNGIL_CORE_DISTRO_H
 
-/* "apt", "dnf", "apk", "pacman", "zypper", or NULL: by the program found (and os-release).
- * Borrowed. */
-const char *distro_manager(void);
-/* The package with the development files for a key: module names ("ssl", "ctypes", …) or tools
- * ("cc", "make"); borrowed, NULL when not known. */
-const char *distro_package(const char *key);
-/* "apt-get install libssl-dev libffi-dev" (with sudo for a user); owned; NULL when the manager is
- * not known. `keys` as above. */
 struct strv;
+
+/* "apt", "dnf", "apk", "pacman", "zypper": the first whose program is in PATH or a system
+ * directory; NULL: none. Borrowed. */
+const char *distro_manager(void);
+
+/* The package with the development files for a key: importable module names ("ssl",
+ * "compression.zstd", …) or tools ("cc", "make"). Borrowed; NULL when not known. */
+const char *distro_package(const char *manager, const char *key);
+
+/* The header that the module's build looks for first ("openssl/ssl.h"); NULL: it needs none, or
+ * not known. */
+const char *distro_header(const char *key);
+
+/* "sudo apt-get install libssl-dev libffi-dev" (without sudo for root), each package once; owned;
+ * NULL when the manager or every key is unknown. */
 char *distro_install_command(const struct strv *keys);
 
 #endif

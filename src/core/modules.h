@@ -6,10 +6,18 @@
 
 struct recipe;
 
-/* Reads MODULE_*_STATE from `makefile` (of a configured tree). Required modules of the recipe that
- * are not "yes" give E_BUILD: module, the header or library that was not found, and this
- * distribution's command that installs it. Missing optional ones are added to `missing` and noted.
- */
+/* The name that CPython's build gives the extension behind an importable module: "ssl" -> "_ssl",
+ * "compression.zstd" -> "_zstd", "readline" -> "readline"; owned. `makefile` is the text of a
+ * configured Makefile; a name it does not list gives NULL (written in Python, or not in this
+ * release). */
+char *modules_extension(const char *makefile, const char *module);
+
+/* MODULE_<NAME>_STATE of an extension: "yes", "missing", "disabled", "n/a" …; owned, or NULL. */
+char *modules_state(const char *makefile, const char *extension);
+
+/* Reads the file `makefile` (of a configured tree). Required modules of the recipe that will not
+ * be built give E_BUILD: modules, the headers that were not found, and as hint this distribution's
+ * command that installs them. Optional ones that will not be built are added to `missing`. */
 int modules_gate(const char *makefile, const struct recipe *recipe, struct strv *missing);
 
 #endif

@@ -47,6 +47,7 @@ static const struct key variant_keys[] = {
 static const struct key preset_keys[] = {
     {"configure", WORDS, offsetof(struct preset, configure)},
     {"environment", WORDS, offsetof(struct preset, environment)},
+    {"share-objects", WORDS, offsetof(struct preset, share_objects)},
 };
 static const struct key pin_keys[] = {
     {"tag", HEX40, offsetof(struct pin, tag)},
@@ -359,6 +360,7 @@ static void preset_free(struct preset *p)
     free(p->id);
     strv_free(&p->configure);
     strv_free(&p->environment);
+    strv_free(&p->share_objects);
 }
 
 static void pin_free(struct pin *p)

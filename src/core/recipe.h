@@ -31,6 +31,7 @@ struct preset {
     char *id; /* "quick", "release" */
     struct strv configure;
     struct strv environment; /* NAME=value for configure */
+    struct strv share_objects; /* make variables: objects that are the same in every variant */
 };
 
 struct recipe {

@@ -1,0 +1,198 @@
+/* What one variant takes from another, because it is the same for both. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "core/build_stage.h"
+#include "core/recipe.h"
+
+/* ---- configure's cache ---- */
+
+/* Checks whose answer may depend on how a variant is configured; none of CPython 3.13 to 3.15 does
+ * for --disable-gil, these are for other variants (compiler flags, JIT, sanitizers, debug). */
+static bool depends_on_variant(const char *line)
+{
+    static const char *const words[] = {"gil", "mimalloc", "jit", "tail_call", "sanitiz", "debug"};
+    if (!str_starts(line, "ac_cv_"))
+        return false;
+    autofree char *name = xstrndup(line, strcspn(line, "="));
+    for (size_t i = 0; i < lengthof(words); i++)
+        if (strstr(name, words[i]))
+            return true;
+    return false;
+}
+
+static struct pipeline *configured_other(const struct pipeline *p)
+{
+    for (size_t i = 0; i < p->n_all; i++)
+        if (&p->all[i] != p && p->all[i].configured_now)
+            return &p->all[i];
+    return NULL;
+}
+
+int share_configure_cache(struct pipeline *p)
+{
+    autofree char *to = path_join(p->dir, "config.cache");
+    /* One that an interrupted or failed configure left may speak of a machine that has changed. */
+    if (unlink(to) < 0 && errno != ENOENT)
+        return fail_errno(E_FAILED, "cannot remove %s", to);
+    struct pipeline *other = configured_other(p);
+    if (!other)
+        return 0;
+    autofree char *from = path_join(other->dir, "config.cache"), *text = NULL;
+    if (fs_read_text(from, &text) < 0) {
+        err_clear(); /* nothing to take, nothing lost but time */
+        return 0;
+    }
+    autostr kept = {0};
+    for (const char *at = text; *at;) {
+        size_t n = strcspn(at, "\n");
+        n += at[n] == '\n';
+        if (!depends_on_variant(at))
+            str_addn(&kept, at, n);
+        at += n;
+    }
+    return kept.len ? fs_write_atomic(to, kept.s, kept.len, 0644) : 0;
+}
+
+/* ---- Objects that no variant changes ---- */
+
+static int note_object(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)path;
+    if (S_ISREG(st->st_mode) && str_ends(relative, ".o"))
+        strv_add(arg, relative);
+    return 0;
+}
+
+int share_note_objects(struct pipeline *p)
+{
+    p->objects_ready = true;
+    return fs_walk(p->dir, note_object, &p->shared_objects);
+}
+
+/* In one step: a make that compiles the same object at this moment does no harm. The copy is newer
+ * than all it is made from. */
+static int copy_object(const char *from, const char *to)
+{
+    autofree char *temporary = xasprintf("%s.shared", to);
+    int rc = fs_copy_file(from, temporary);
+    if (rc < 0)
+        return rc;
+    if (utimensat(AT_FDCWD, temporary, NULL, 0) == 0 && rename(temporary, to) == 0)
+        return 0;
+    return fail_errno(E_FAILED, "cannot copy %s to %s", from, to);
+}
+
+static int offer(const struct pipeline *from, const struct pipeline *to)
+{
+    if (from == to || !from->objects_ready || !to->configured_now || to->resumed ||
+        to->stage > STAGE_MAKE)
+        return 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < from->shared_objects.n; i++) {
+        autofree char *a = path_join(from->dir, from->shared_objects.v[i]);
+        autofree char *b = path_join(to->dir, from->shared_objects.v[i]);
+        if (!fs_exists(b))
+            rc = copy_object(a, b);
+    }
+    return rc;
+}
+
+int share_objects(struct pipeline *p)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < p->n_all; i++) {
+        rc = offer(p, &p->all[i]);
+        if (rc == 0)
+            rc = offer(&p->all[i], p);
+    }
+    return rc;
+}
+
+/* ---- Bytecode ---- */
+
+char *share_library(const struct pipeline *p)
+{
+    /* Only a build without the GIL has a library directory of its own name. */
+    autofree char *with = xasprintf("%s/lib/python%s%s", p->build->prefix, p->opts->recipe->series,
+                                    p->build->variant->suffix);
+    if (fs_is_dir(with))
+        return steal(&with);
+    return xasprintf("%s/lib/python%s%s", p->build->prefix, p->opts->recipe->series,
+                     p->build->variant->free_threaded ? "t" : "");
+}
+
+static int normalise(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)relative;
+    const struct pipeline *p = arg;
+    if (S_ISREG(st->st_mode) && str_ends(path, ".pyc") && strstr(path, "/__pycache__/"))
+        return unlink(path) < 0 ? fail_errno(E_FAILED, "cannot remove %s", path) : 0;
+    const struct timespec times[2] = {{.tv_sec = p->mtime}, {.tv_sec = p->mtime}};
+    if (!S_ISDIR(st->st_mode) && utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail_errno(E_FAILED, "cannot set the time of %s", path);
+    return 0;
+}
+
+static bool equal_files(const char *a, const char *b)
+{
+    autofree char *x = NULL, *y = NULL;
+    size_t n = 0, m = 0;
+    bool equal =
+        fs_read(a, &x, &n) == 0 && fs_read(b, &y, &m) == 0 && n == m && memcmp(x, y, n) == 0;
+    return equal;
+}
+
+struct taking {
+    const char *from, *to; /* library directories */
+};
+
+/* json/__pycache__/decoder.cpython-314.pyc -> json/decoder.py, owned; NULL: no such name. */
+static char *source_of(const char *bytecode)
+{
+    static const char cache[] = "__pycache__/";
+    const char *at = strstr(bytecode, cache);
+    const char *name = at ? at + strlen(cache) : NULL;
+    if (!name || strchr(name, '/'))
+        return NULL;
+    return xasprintf("%.*s%.*s.py", (int)(at - bytecode), bytecode, (int)strcspn(name, "."), name);
+}
+
+static int take_one(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    const struct taking *t = arg;
+    if (!S_ISREG(st->st_mode) || !str_ends(relative, ".pyc"))
+        return 0;
+    autofree char *source = source_of(relative);
+    if (!source)
+        return 0;
+    autofree char *theirs = path_join(t->from, source), *ours = path_join(t->to, source);
+    autofree char *to = path_join(t->to, relative), *dir = path_dir(to);
+    if (!fs_exists(ours) || !equal_files(theirs, ours))
+        return 0;
+    int rc = fs_mkdirs(dir, 0755);
+    return rc == 0 ? fs_copy_file(path, to) : rc;
+}
+
+int share_bytecode(struct pipeline *p)
+{
+    int rc = fs_walk(p->build->prefix, normalise, p);
+    autofree char *ours = share_library(p);
+    for (size_t i = 0; rc == 0 && i < p->n_all; i++) {
+        const struct pipeline *q = &p->all[i];
+        if (q == p || q->state != FINISHED || q->mtime != p->mtime)
+            continue;
+        autofree char *theirs = share_library(q);
+        struct taking t = {.from = theirs, .to = ours};
+        return fs_walk(theirs, take_one, &t);
+    }
+    return rc;
+}

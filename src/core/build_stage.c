@@ -1,0 +1,536 @@
+#include "core/build_stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "core/dirs.h"
+#include "core/modules.h"
+#include "core/progress.h"
+#include "core/recipe.h"
+#include "core/source.h"
+#include "io/digest.h"
+
+const char *const stage_names[STAGES] = {"copy", "configure", "make", "install"};
+
+/* The jobserver's pipe in a child. */
+enum { CHILD_RFD = 3, CHILD_WFD = 4 };
+enum { EXCERPT_LINES = 10 };
+/* Of STAGE_INSTALL: after make install, what is left is compiling bytecode. */
+enum { BYTECODE_STEP = 1 };
+
+/* ---- What is remembered: <dir>/ungil-stages ---- */
+
+/* The key on the first line, then "STAGE SECONDS" for each finished stage, and this when objects
+ * may be there already. */
+static const char make_begun[] = "begun make";
+
+static char *stages_path(const struct pipeline *p)
+{
+    return path_join(p->dir, "ungil-stages");
+}
+
+static int write_stages(const struct pipeline *p, const char *last)
+{
+    autofree char *path = stages_path(p), *list = strv_join(&p->build->stages, "\n");
+    autofree char *text = xasprintf("%s\n%s\n%s", p->key, list, last);
+    return fs_write_atomic(path, text, strlen(text), 0644);
+}
+
+static int remember(struct pipeline *p, double seconds)
+{
+    strv_addf(&p->build->stages, "%s %.1f", stage_names[p->stage], seconds);
+    if (p->stage == STAGE_INSTALL)
+        return 0; /* the stage directory is new every time */
+    return write_stages(p, "");
+}
+
+/* The stage after the last finished one; STAGE_COPY when nothing there is of use. */
+static enum stage recall(struct pipeline *p)
+{
+    autofree char *path = stages_path(p), *text = NULL;
+    if (fs_read_text(path, &text) < 0) {
+        err_clear();
+        return STAGE_COPY;
+    }
+    enum stage next = STAGE_COPY;
+    char *line = strtok(text, "\n");
+    if (!line || strcmp(line, p->key) != 0)
+        return STAGE_COPY;
+    while ((line = strtok(NULL, "\n")) && next < STAGE_INSTALL) {
+        size_t n = strlen(stage_names[next]);
+        if (strncmp(line, stage_names[next], n) != 0 || line[n] != ' ')
+            break;
+        strv_add(&p->build->stages, line);
+        next++;
+    }
+    p->resumed = next == STAGE_MAKE && line && strcmp(line, make_begun) == 0;
+    return next;
+}
+
+/* ---- Preparation ---- */
+
+static int fingerprint_one(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)path;
+    autofree char *line =
+        xasprintf("%s\n%llo %lld %lld.%09ld\n", relative, (unsigned long long)st->st_mode,
+                  (long long)st->st_size, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+    digest_add(arg, line, strlen(line));
+    return 0;
+}
+
+/* A source without a digest of its own is known by its files' sizes and times. */
+static int make_key(struct pipeline *p)
+{
+    const struct source *s = p->opts->source;
+    const char *id = s->tree ? s->tree : s->commit ? s->commit : s->sha256;
+    char hex[SHA256_HEX] = "";
+    int rc = 0;
+    if (!id) {
+        struct digest *d = digest_new();
+        rc = fs_walk(s->dir, fingerprint_one, d);
+        digest_hex(d, hex);
+        digest_free(d);
+    }
+    str_set(&p->key, xasprintf("inputs %s source %s", p->build->inputs, id ? id : hex));
+    return rc;
+}
+
+static void make_environment(struct pipeline *p)
+{
+    proc_clean_environment(&p->env);
+    const struct strv *preset = &p->opts->preset->environment;
+    for (size_t i = 0; i < preset->n; i++) {
+        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
+        if (!env_get(&p->env, name)) /* the caller's own is heard, as for CC and CFLAGS */
+            strv_add(&p->env, preset->v[i]);
+    }
+}
+
+static int lock_dir(struct pipeline *p)
+{
+    autofree char *path = xasprintf("%s.lock", p->dir);
+    p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (p->lock < 0)
+        return fail_errno(E_FAILED, "cannot make the lock %s", path);
+    for (bool told = false; flock(p->lock, LOCK_EX | LOCK_NB) < 0; told = true) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return fail_errno(E_FAILED, "cannot lock %s", path);
+        if (!told)
+            note("%s: another ungil builds it in %s; waiting", p->build->name, p->dir);
+        clock_sleep(0.25);
+        if (proc_check() < 0)
+            return E_SIGNAL;
+    }
+    return 0;
+}
+
+static long source_time(const struct source *s)
+{
+    struct stat st;
+    long date = s->date ? clock_epoch(s->date) : -1;
+    autofree char *configure = path_join(s->dir, "configure");
+    if (date <= 0 && stat(configure, &st) == 0)
+        date = (long)st.st_mtime;
+    return date > 0 ? date : 1;
+}
+
+static int recover_facts(struct pipeline *p);
+
+int stage_prepare(struct pipeline *p)
+{
+    autofree char *base = xasprintf("%s/build", p->opts->cache);
+    autofree char *logs = xasprintf("%s/log", p->opts->cache);
+    int rc = fs_mkdirs(base, 0755);
+    if (rc == 0)
+        rc = fs_mkdirs(logs, 0755);
+    if (rc == 0)
+        rc = make_key(p);
+    if (rc < 0)
+        return rc;
+    p->dir = xasprintf("%s/%s-%.12s", base, p->build->name, p->build->inputs);
+    str_set(&p->build->directory, xstrdup(p->dir));
+    autofree char *configured = dirs_configured_prefix(p->build->name);
+    str_set(&p->build->prefix, xasprintf("%s%s", p->build->destdir, configured));
+    make_environment(p);
+    p->mtime = source_time(p->opts->source);
+    rc = lock_dir(p);
+    if (rc < 0)
+        return rc;
+    p->stage = recall(p);
+    if (p->stage > STAGE_COPY)
+        note("%s: going on with %s", p->build->name, stage_names[p->stage]);
+    return p->stage > STAGE_CONFIGURE ? recover_facts(p) : 0;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+    build_log_follow_close(&p->follow);
+    if (p->log >= 0)
+        close(p->log);
+    if (p->lock >= 0)
+        close(p->lock);
+    free(p->dir);
+    free(p->key);
+    free(p->log_path);
+    strv_free(&p->env);
+    strv_free(&p->shared_objects);
+}
+
+/* ---- Commands ---- */
+
+static int copy_command(struct pipeline *p, struct strv *argv)
+{
+    if (p->step > 0)
+        return 0;
+    int rc = fs_remove_tree(p->dir);
+    if (rc < 0)
+        return rc;
+    /* A program, because a big tree on a slow disk takes longer than a Ctrl-C may wait; and the
+     * other variant goes on meanwhile. */
+    strv_split(argv, "cp -R -P -p");
+    strv_add(argv, p->opts->source->dir);
+    strv_add(argv, p->dir);
+    return 0;
+}
+
+static void configure_words(struct pipeline *p, struct strv *argv)
+{
+    autofree char *prefix = dirs_configured_prefix(p->build->name);
+    autostrv words = {0};
+    strv_split(&words, "./configure --config-cache");
+    strv_addf(&words, "--prefix=%s", prefix);
+    strv_addv(&words, &p->opts->preset->configure);
+    strv_addv(&words, &p->build->variant->configure);
+    const struct strv *preset = &p->opts->preset->environment;
+    autofree char *line = strv_join(&words, " "), *env = strv_join(preset, " ");
+    str_set(&p->build->configure, xasprintf("%s%s%s", env, preset->n ? " " : "", line));
+    strv_addv(argv, &words);
+}
+
+static int configure_command(struct pipeline *p, struct strv *argv)
+{
+    if (p->step > 0)
+        return 0;
+    strv_add(argv,
+             "sh"); /* a program is looked for from ungil's directory, a script from its own */
+    configure_words(p, argv);
+    return share_configure_cache(p);
+}
+
+/* A program that only the test suite runs is taken as made already. */
+static void add_make(struct strv *argv)
+{
+    strv_split(argv, "make -o Programs/_testembed");
+}
+
+static bool first_of_all(const struct pipeline *p)
+{
+    return p == &p->all[0];
+}
+
+static int make_command(struct pipeline *p, struct strv *argv)
+{
+    const struct strv *shared = &p->opts->preset->share_objects;
+    /* The objects that all variants can use come first, in one tree, while the others compile
+     * what is theirs alone. */
+    bool sharing = shared->n > 0 && p->n_all > 1 && first_of_all(p) && !p->resumed;
+    if (p->step == 0) {
+        int rc = write_stages(p, make_begun);
+        if (rc < 0)
+            return rc;
+    }
+    if (p->step == 0 && sharing) {
+        autofree char *list = strv_join(shared, ") $(");
+        add_make(argv);
+        strv_addf(argv, "--eval=ungil-shared-objects: $(%s)", list);
+        strv_add(argv, "ungil-shared-objects");
+        return 0;
+    }
+    if (p->step == 1 && sharing) {
+        int rc = share_note_objects(p);
+        if (rc < 0)
+            return rc;
+    }
+    if (p->step > (sharing ? 1 : 0))
+        return 0;
+    int rc = share_objects(p);
+    if (rc == 0)
+        add_make(argv);
+    return rc;
+}
+
+static char *python_path(const struct pipeline *p)
+{
+    return xasprintf("%s/bin/python%s%s", p->build->prefix, p->opts->recipe->series,
+                     p->build->variant->suffix);
+}
+
+static int bytecode_command(struct pipeline *p, struct strv *argv)
+{
+    autofree char *library = share_library(p), *python = python_path(p);
+    int rc = fs_is_dir(library) ? share_bytecode(p) : 0;
+    if (rc < 0 || !fs_exists(python))
+        return rc;
+    strv_add(argv, python);
+    strv_split(argv, "-I -B -W ignore -m compileall -q -x bad_coding|badsyntax");
+    /* Names inside bytecode are relative to the library: equal in both variants, right anywhere. */
+    strv_add(argv, "-s");
+    strv_add(argv, library);
+    while (jobserver_take(p->jobserver))
+        p->tokens++;
+    strv_addf(argv, "-j%d", p->tokens);
+    strv_add(argv, library);
+    return 0;
+}
+
+static int install_command(struct pipeline *p, struct strv *argv)
+{
+    if (p->step == BYTECODE_STEP)
+        return bytecode_command(p, argv);
+    if (p->step > BYTECODE_STEP)
+        return 0;
+    int rc = fs_remove_tree(p->build->destdir);
+    if (rc == 0)
+        rc = fs_mkdirs(p->build->destdir, 0755);
+    if (rc < 0)
+        return rc;
+    add_make(argv);
+    strv_split(argv, "-o checksharedmods install");
+    strv_addf(argv, "DESTDIR=%s", p->build->destdir);
+    /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever
+     * asked for; with --help its compileall does nothing, and the next step compiles one. */
+    strv_add(argv, "COMPILEALL_OPTS=--help");
+    if (!p->opts->recipe->install_tests)
+        strv_add(argv, "TESTSUBDIRS=");
+    return 0;
+}
+
+/* The next command of the stage; an empty argv when there is none. */
+static int command(struct pipeline *p, struct strv *argv)
+{
+    switch (p->stage) {
+    case STAGE_COPY:
+        return copy_command(p, argv);
+    case STAGE_CONFIGURE:
+        return configure_command(p, argv);
+    case STAGE_MAKE:
+        return make_command(p, argv);
+    default:
+        return install_command(p, argv);
+    }
+}
+
+static int spawn(struct pipeline *p, const struct strv *argv)
+{
+    autofree char *line = strv_join(argv, " ");
+    dprintf(p->log, "+ %s\n", line);
+    autostrv env = {0};
+    strv_addv(&env, &p->env);
+    struct proc_opts o = PROC_OPTS_INIT;
+    o.cwd = p->stage == STAGE_COPY ? NULL : p->dir;
+    o.out = o.err = p->log;
+    if (p->stage == STAGE_MAKE) {
+        autofree char *flags = jobserver_makeflags(p->jobserver, CHILD_RFD, CHILD_WFD);
+        env_set(&env, "MAKEFLAGS", flags);
+        o.pass[0][0] = p->jobserver->rfd;
+        o.pass[0][1] = CHILD_RFD;
+        o.pass[1][0] = p->jobserver->wfd;
+        o.pass[1][1] = CHILD_WFD;
+    }
+    o.env = &env;
+    return proc_spawn(&p->proc, argv, &o);
+}
+
+/* ---- A stage from begin to end ---- */
+
+static char *timing_key(const struct pipeline *p)
+{
+    return xasprintf("%s %s %s %d %s", p->opts->recipe->series, p->build->variant->id,
+                     p->opts->preset->id, p->jobserver->jobs, stage_names[p->stage]);
+}
+
+static int open_log(struct pipeline *p)
+{
+    str_set(&p->log_path,
+            xasprintf("%s/log/%s-%s.log", p->opts->cache, p->build->name, stage_names[p->stage]));
+    /* An interrupted make is continued, and so is its log; everything else begins again. */
+    bool more = p->stage == STAGE_MAKE && p->resumed;
+    if (p->log >= 0)
+        close(p->log);
+    p->log =
+        open(p->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (more ? 0 : O_TRUNC), 0644);
+    if (p->log < 0)
+        return fail_errno(E_FAILED, "cannot write the log %s", p->log_path);
+    if (p->opts->verbose)
+        build_log_follow_open(&p->follow, p->log_path, lseek(p->log, 0, SEEK_END));
+    return 0;
+}
+
+/* Another variant compiles the bytecode that this one can take: sooner done than compiled again. */
+static bool stage_waits(const struct pipeline *p)
+{
+    if (p->stage != STAGE_INSTALL || p->step != BYTECODE_STEP)
+        return false;
+    for (size_t i = 0; i < p->n_all; i++)
+        if (&p->all[i] != p && p->all[i].state == RUNNING && p->all[i].stage == STAGE_INSTALL &&
+            p->all[i].step > BYTECODE_STEP)
+            return true;
+    return false;
+}
+
+int stage_begin(struct pipeline *p)
+{
+    autofree char *key = timing_key(p);
+    p->expected = timings_get(p->opts->cache, key);
+    p->began = clock_now();
+    p->step = 0;
+    int rc = open_log(p);
+    if (rc < 0)
+        return rc;
+    progress_stage(p->opts->progress, p->build->name, stage_names[p->stage], p->expected.seconds);
+    bool over;
+    return stage_continue(p, &over);
+}
+
+/* CC as configure chose it, and what it says it is. */
+static void learn_compiler(struct pipeline *p)
+{
+    autofree char *path = path_join(p->dir, "Makefile"), *text = NULL, *version = NULL;
+    if (fs_read_text(path, &text) < 0) {
+        err_clear();
+        return;
+    }
+    const char *at = str_starts(text, "CC=") ? text : strstr(text, "\nCC=");
+    if (!at)
+        return;
+    at = strchr(at, '=') + 1;
+    autofree char *cc = xstrndup(at, strcspn(at, "\n"));
+    str_set(&p->build->cc, xstrdup(str_trim(cc)));
+    autostrv argv = {0};
+    strv_split(&argv, cc);
+    strv_add(&argv, "--version");
+    struct proc_opts o = PROC_OPTS_INIT;
+    o.env = &p->env;
+    int status;
+    if (argv.n > 1 && proc_capture(&argv, &o, 10, 4096, &version, &status) == 0 && proc_ok(status))
+        str_set(&p->build->compiler, xstrndup(version, strcspn(version, "\n")));
+    else if (!proc_interrupted())
+        err_clear();
+}
+
+static int complete_configure(struct pipeline *p)
+{
+    autofree char *makefile = path_join(p->dir, "Makefile");
+    int rc = modules_gate(makefile, p->opts->recipe, &p->build->missing);
+    if (rc < 0)
+        return err_context(rc, "%s", p->build->name);
+    p->configured_now = true;
+    learn_compiler(p);
+    return 0;
+}
+
+/* Facts that only configure's stage gathers, for a build that goes on after it. */
+static int recover_facts(struct pipeline *p)
+{
+    autostrv words = {0};
+    autofree char *makefile = path_join(p->dir, "Makefile");
+    configure_words(p, &words);
+    learn_compiler(p);
+    return modules_gate(makefile, p->opts->recipe, &p->build->missing);
+}
+
+static int complete(struct pipeline *p)
+{
+    double seconds = clock_now() - p->began;
+    int rc = p->stage == STAGE_CONFIGURE ? complete_configure(p) : 0;
+    if (rc == 0)
+        rc = remember(p, seconds);
+    if (rc < 0)
+        return rc;
+    autofree char *key = timing_key(p);
+    if (!p->resumed)
+        timings_put(p->opts->cache, key,
+                    (struct timing){seconds, (long long)lseek(p->log, 0, SEEK_END)});
+    progress_done(p->opts->progress, p->build->name, stage_names[p->stage], seconds);
+    build_log_follow_step(&p->follow, p->build->name, true);
+    p->resumed = false;
+    p->stage++;
+    return 0;
+}
+
+int stage_continue(struct pipeline *p, bool *over)
+{
+    autostrv argv = {0};
+    *over = false;
+    if (stage_waits(p))
+        return 0;
+    int rc = command(p, &argv);
+    if (rc < 0)
+        return rc;
+    p->step++;
+    if (argv.n > 0)
+        return spawn(p, &argv);
+    *over = true;
+    return complete(p);
+}
+
+/* ---- Failure and progress ---- */
+
+static const char *what_to_do(const struct pipeline *p, const char *lines)
+{
+    if (strstr(lines, "No space left on device") || strstr(lines, "Disk quota exceeded"))
+        return "free some space (\"ungil clean\" empties caches) and run the same command again: "
+               "it goes on from there";
+    if (p->stage == STAGE_CONFIGURE && strstr(lines, "C compiler cannot create executables"))
+        return "the compiler does not work; config.log in the build directory says why";
+    if (p->stage == STAGE_CONFIGURE)
+        return "config.log in the build directory says what each check saw";
+    return "the log holds everything; after a repair run the same command again: it goes on from "
+           "there";
+}
+
+int stage_failed(struct pipeline *p, int status)
+{
+    /* Without bytecode Python works, only slower at first; upstream ignores it, too. */
+    if (p->stage == STAGE_INSTALL && p->step > BYTECODE_STEP) {
+        detail("%s: some bytecode was not compiled; see %s", p->build->name, p->log_path);
+        return 0;
+    }
+    build_log_follow_step(&p->follow, p->build->name, true);
+    autofree char *how = proc_describe(status);
+    autofree char *lines = build_log_read_excerpt(p->log_path, EXCERPT_LINES);
+    autostr shown = {0};
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
+        str_addf(&shown, "\n    %s", line);
+    int rc = fail(E_BUILD, "%s: %s failed (%s); its log is %s%s", p->build->name,
+                  stage_names[p->stage], how, p->log_path, shown.s ? shown.s : "");
+    const char *cc = env_get(&p->env, "CC");
+    const char *advice = what_to_do(p, shown.s ? shown.s : "");
+    if (p->stage == STAGE_CONFIGURE && cc)
+        return err_hint(rc, "%s; CC is \"%s\" in the environment", advice, cc);
+    return err_hint(rc, "%s", advice);
+}
+
+void stage_progress(struct pipeline *p)
+{
+    struct stat st;
+    double fraction = -1;
+    if (p->expected.bytes > 0 && fstat(p->log, &st) == 0)
+        fraction = (double)st.st_size / (double)p->expected.bytes;
+    if (fraction > 0.99)
+        fraction = 0.99;
+    if (p->opts->verbose)
+        build_log_follow_step(&p->follow, p->build->name, false);
+    progress_update(p->opts->progress, p->build->name, fraction, "");
+}

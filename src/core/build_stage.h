@@ -1,0 +1,76 @@
+/* The stages of one variant's build: what each runs, what it leaves, what is remembered of it.
+ * Private to core/build*.c. */
+#ifndef UNGIL_CORE_BUILD_STAGE_H
+#define UNGIL_CORE_BUILD_STAGE_H
+
+#include "base/proc.h"
+#include "base/str.h"
+#include "core/build.h"
+#include "core/build_log.h"
+#include "core/timings.h"
+#include "io/make.h"
+
+enum stage { STAGE_COPY, STAGE_CONFIGURE, STAGE_MAKE, STAGE_INSTALL, STAGES };
+extern const char *const stage_names[STAGES];
+
+/* One variant on its way through the stages. */
+struct pipeline {
+    struct build *build;
+    const struct build_opts *opts;
+    struct jobserver *jobserver; /* shared */
+    struct pipeline *all;        /* every pipeline of this build, this one among them */
+    size_t n_all;
+
+    char *dir;       /* <cache>/build/NAME-INPUTS */
+    int lock;        /* flocked, so that two ungils with two roots do not build in one directory */
+    char *key;       /* inputs and source: what must be equal for a stage to count as done */
+    struct strv env; /* of every child */
+    long mtime;      /* what the files of the prefix get, seconds since 1970 */
+
+    enum { WAITING, RUNNING, FINISHED } state;
+    enum stage stage; /* the one that runs, or the one to begin with */
+    int step;         /* commands of this stage begun so far */
+    struct proc proc;
+    int tokens; /* of the jobserver that this pipeline holds */
+
+    int log; /* where the children write */
+    char *log_path;
+    struct build_log_follow follow;
+    double began;           /* the stage, clock_now() */
+    bool resumed;           /* this stage was interrupted in an earlier run: objects are there */
+    struct timing expected; /* the last time */
+    bool configured_now;    /* in this run: its configure cache is about this machine as it is */
+    bool objects_ready;     /* shared_objects holds what the other trees can take */
+    struct strv shared_objects; /* paths below dir */
+};
+
+/* Directory, lock, environment, which stage to begin with. E_SIGNAL while waiting for the lock. */
+int stage_prepare(struct pipeline *p);
+/* Begins p->stage: log, progress, the first command. p->proc runs, or is 0 when the stage needed
+ * no command and is over. */
+int stage_begin(struct pipeline *p);
+/* After a command ended well: begins the stage's next one (p->proc runs), or completes the stage,
+ * remembers it and moves p->stage on. *over is true when the stage is. Neither, when it waits for
+ * another variant: to be called again. */
+int stage_continue(struct pipeline *p, bool *over);
+/* The command of the current step ended with `status`, which is not 0: E_BUILD with the lines that
+ * matter, or 0 when this command may fail. */
+int stage_failed(struct pipeline *p, int status);
+void stage_progress(struct pipeline *p);
+void pipeline_free(struct pipeline *p);
+
+/* build_share.c: what one variant takes from another. */
+
+/* A configure cache for p from a variant that this run has configured; without one, none. */
+int share_configure_cache(struct pipeline *p);
+/* The objects in p's tree, all of them free of what makes variants differ, are offered. */
+int share_note_objects(struct pipeline *p);
+/* Copies offered objects between trees: from p to those that are configured, and to p. */
+int share_objects(struct pipeline *p);
+/* Gives every file below the prefix one modification time, removes bytecode made so far, and
+ * takes the bytecode of another variant whose sources are equal. */
+int share_bytecode(struct pipeline *p);
+/* <prefix>/lib/python3.14t, owned. */
+char *share_library(const struct pipeline *p);
+
+#endif
