@@ -115,9 +115,10 @@ static char *as_pkgconfig(const struct relocation *r, const char *text, size_t s
 static char *as_script(const struct relocation *r, const char *text, size_t size)
 {
     (void)size;
-    if (str_starts(text, "#!/bin/sh") && strstr(text, "installed_prefix"))
-        return rewrite_config_script(text);
-    return rewrite_shebang(text, r->configured);
+    autofree char *special = rewrite_config_script(text);
+    if (!special)
+        special = rewrite_shebang(text, r->configured);
+    return special ? steal(&special) : rewrite_path(text, r->configured, r->final);
 }
 
 /* python-config.py lies three directories away from the interpreter and is run by it. */

@@ -30,19 +30,15 @@ static int link_if_free(const char *dir, const char *target, const char *name)
     return symlink(target, path) < 0 ? fail_errno(E_FAILED, "cannot make the link %s", path) : 0;
 }
 
-/* The file known as `plain` ("pip3.14") is called `full` ("pip3.14t"), and `plain` leads to it. */
+/* What upstream knows as `plain` ("pip3.14") also has its full name ("pip3.14t"). It is the link,
+ * so that a pip which renews itself, and knows the plain name only, renews both. */
 static int give_full_name(const char *dir, const char *plain, const char *full)
 {
     autofree char *from = path_join(dir, plain), *to = path_join(dir, full);
-    if (strcmp(plain, full) == 0 || !is_there(from))
+    if (strcmp(plain, full) == 0)
         return 0;
-    if (!is_there(to)) {
-        if (!is_file(from))
-            return link_if_free(dir, plain, full);
-        if (rename(from, to) < 0)
-            return fail_errno(E_FAILED, "cannot rename %s to %s", from, to);
-        return link_if_free(dir, full, plain);
-    }
+    if (!is_there(to))
+        return link_if_free(dir, plain, full);
     /* Upstream makes python3.14 a hard link of python3.14t: archives and eyes see two programs. */
     if (is_file(from) && is_file(to) && same_content(from, to))
         return fs_symlink_replace(full, from);
@@ -50,12 +46,12 @@ static int give_full_name(const char *dir, const char *plain, const char *full)
 }
 
 /* "pip3", a copy of pip3.14, becomes a link to it. */
-static int link_copy(const char *dir, const char *name, const char *full)
+static int link_copy(const char *dir, const char *name, const char *original)
 {
-    autofree char *path = path_join(dir, name), *to = path_join(dir, full);
-    if (strcmp(name, full) == 0 || !is_file(path) || !is_file(to) || !same_content(path, to))
+    autofree char *path = path_join(dir, name), *to = path_join(dir, original);
+    if (!is_file(path) || !is_file(to) || !same_content(path, to))
         return 0;
-    return fs_symlink_replace(full, path);
+    return fs_symlink_replace(original, path);
 }
 
 /* One program: python, pip, ... or python-config (`tail` "-config"). */
@@ -68,11 +64,13 @@ static int tidy_program(const char *dir, const char *program, const char *tail, 
                   *bare = xasprintf("%s%s", program, tail);
     int rc = give_full_name(dir, plain, full);
     if (rc == 0)
-        rc = link_copy(dir, three, full);
+        rc = link_if_free(dir, full, plain);
     if (rc == 0)
-        rc = link_if_free(dir, full, three);
+        rc = link_copy(dir, three, plain);
+    if (rc == 0)
+        rc = link_if_free(dir, plain, three);
     /* What a user with this bin/ first in PATH means by "python" is this one, not the system's. */
-    return rc < 0 ? rc : link_if_free(dir, full, bare);
+    return rc < 0 ? rc : link_if_free(dir, plain, bare);
 }
 
 static int tidy_bin(const char *prefix, const char *series, const char *suffix)

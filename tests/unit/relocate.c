@@ -1,0 +1,219 @@
+/* A prefix is made right at any path, put in order, and shared with its pair. */
+#include "core/relocate.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/proc.h"
+#include "core/rewrite.h"
+#include "scratch.h"
+#include "tap.h"
+
+static const char configured[] = "/opt/ungil/versions/3.14.7";
+
+static void is_text(char *got, const char *expected, const char *what)
+{
+    is_str(got, expected, what);
+    free(got);
+}
+
+static void paths(void)
+{
+    const char *from = "/v/3.14.7", *to = "/r \xc3\xa9/v/3.14.7";
+    is_text(rewrite_path("a=/v/3.14.7/bin:/v/3.14.7", from, to),
+            "a=/r \xc3\xa9/v/3.14.7/bin:/r \xc3\xa9/v/3.14.7", "every occurrence, at the end too");
+    is_text(rewrite_path("-I/v/3.14.7/include", from, to), "-I/r \xc3\xa9/v/3.14.7/include",
+            "after a flag");
+    is_text(rewrite_path("/v/3.14.7t/bin /v/3.14.70 /v/3.14.7-x", from, to),
+            "/v/3.14.7t/bin /v/3.14.70 /v/3.14.7-x", "not inside another name");
+    is_text(rewrite_path("x=/tmp/v/3.14.7/lib", "/v/3.14.7", "/tmp/v/3.14.7"),
+            "x=/tmp/v/3.14.7/lib", "where it is right already it stays");
+    is_text(rewrite_path("", from, to), "", "an empty text");
+    is_text(rewrite_escape_python("a'b\"c\\d"), "a\\'b\\\"c\\\\d", "in a Python string");
+    is_text(rewrite_escape_json("a'b\"c"), "a'b\\\"c", "in a JSON string");
+    is_text(rewrite_escape_make("a$b#c"), "a$$b\\#c", "in a Makefile");
+}
+
+static void shebangs(void)
+{
+    is_text(
+        rewrite_shebang("#!/opt/ungil/versions/3.14.7/bin/python3.14\nimport sys\n", configured),
+        "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python3.14' \"$0\" "
+        "\"$@\"\n' '''\nimport sys\n",
+        "a script of the prefix's interpreter");
+    is_text(rewrite_shebang("#!/usr/bin/python3\nimport sys\n", configured), NULL,
+            "another interpreter's script");
+    is_text(rewrite_shebang("#!/opt/ungil/versions/3.14.7t/bin/python3.14t\n", configured), NULL,
+            "another prefix's script");
+}
+
+static void data_files(void)
+{
+    is_text(rewrite_pkgconfig("# x\nprefix=/opt/x\nexec_prefix=${prefix}\n"),
+            "# x\nprefix=${pcfiledir}/../..\nexec_prefix=${prefix}\n", "pkg-config");
+    is_text(rewrite_build_details("{\n  \"base_prefix\": \"/v/3.14.7\",\n"
+                                  "  \"base_interpreter\": \"/v/3.14.7/bin/python3.14\",\n"
+                                  "  \"other\": \"/v/3.14.7t/bin\"\n}",
+                                  "/v/3.14.7"),
+            "{\n  \"base_prefix\": \"../..\",\n  \"base_interpreter\": \"./bin/python3.14\",\n"
+            "  \"other\": \"/v/3.14.7t/bin\"\n}",
+            "build-details.json");
+    is_text(rewrite_config_script("#!/bin/sh\necho hello\n"), NULL, "not upstream's script");
+}
+
+/* A free-threaded prefix as "make install" leaves it, of files that say what is tested. */
+static void make_prefix(const char *dir, const char *suffix)
+{
+    const char *const files[][2] = {
+        {"bin/python3.14%s", "\x7f"
+                             "ELF"},
+        {"bin/pip3", "#!/opt/ungil/versions/3.14.7%s/bin/python3.14\nimport pip\n"},
+        {"bin/pip3.14", "#!/opt/ungil/versions/3.14.7%s/bin/python3.14\nimport pip\n"},
+        {"bin/idle3.14", "#!/opt/ungil/versions/3.14.7%s/bin/python3.14\nimport idlelib\n"},
+        {"bin/python3.14%s-config", "#!/bin/sh\necho /opt/ungil/versions/3.14.7%s/lib\n"},
+        {"lib/libpython3.14%s.a", "!<arch>\n"},
+        {"lib/python3.14%s/config-3.14/libpython3.14%s.a", "!<arch>\n"},
+        {"lib/python3.14%s/config-3.14/Makefile", "prefix=\t/opt/ungil/versions/3.14.7%s\n"},
+        {"lib/python3.14%s/_sysconfigdata__linux.py",
+         "v = {'prefix': '/opt/ungil/versions/3.14.7%s', 'abs_srcdir': '/tmp/build/tree'}\n"},
+        {"lib/python3.14%s/abc.py", "'the same in both'\n"},
+        {"lib/python3.14%s/own.py", "'of the prefix 3.14.7%s'\n"},
+    };
+    for (size_t i = 0; i < lengthof(files); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        autofree char *name = xasprintf(files[i][0], suffix, suffix);
+        autofree char *text = xasprintf(files[i][1], suffix);
+#pragma GCC diagnostic pop
+        autofree char *path = path_join(dir, name);
+        scratch_file(path, text, str_starts(name, "bin/") ? 0755 : 0644);
+    }
+    autofree char *compiled = xasprintf(
+        "%s/lib/python3.14%s/__pycache__/_sysconfigdata__linux.cpython-314.pyc", dir, suffix);
+    scratch_file(compiled, "stale", 0644);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_ino == sb.st_ino;
+}
+
+static char *link_target(const char *path)
+{
+    char target[256];
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    return n < 0 ? NULL : xstrndup(target, (size_t)n);
+}
+
+static void tidy(void)
+{
+    make_prefix("t", "t");
+    if (link("t/bin/python3.14t", "t/bin/python3.14") != 0)
+        perror("link");
+    for (int round = 0; round < 2; round++) {
+        is_int(relocate_tidy("t", "3.14", "t"), 0, round ? "tidied again" : "tidied");
+        is_text(link_target("t/bin/python3.14"), "python3.14t", "python3.14 leads to python3.14t");
+        is_text(link_target("t/bin/python"), "python3.14", "python to that");
+        is_text(link_target("t/bin/pip3.14t"), "pip3.14", "pip carries the suffix");
+        is_text(link_target("t/bin/pip3"), "pip3.14", "a copy became a link");
+        is_text(link_target("t/bin/idle"), "idle3.14", "idle without a version");
+        is_text(link_target("t/bin/pydoc"), NULL, "no link to what there is not");
+        is_text(link_target("t/bin/python-config"), "python3.14-config", "python-config");
+        ok(same_file("t/lib/libpython3.14t.a", "t/lib/python3.14t/config-3.14/libpython3.14t.a"),
+           "the library that was there twice is one file");
+    }
+    make_prefix("jit", "");
+    is_int(relocate_tidy("jit", "3.14", "-jit"), 0, "a variant that upstream does not name");
+    is_text(link_target("jit/bin/python3.14-jit"), "python3.14", "has its name all the same");
+    is_text(link_target("jit/bin/pip3.14-jit"), "pip3.14", "and so has its pip");
+}
+
+static void relocate(void)
+{
+    struct stat before = {0}, after = {0};
+    const char *data = "t/lib/python3.14t/_sysconfigdata__linux.py";
+    stat(data, &before);
+    for (int round = 0; round < 2; round++) {
+        is_int(relocate_prefix("t", "/opt/ungil/versions/3.14.7t", "/a b/it's/3.14.7t",
+                               "/tmp/build/tree"),
+               0, round ? "relocated again" : "relocated");
+        is_text(scratch_read(data),
+                "v = {'prefix': '/a b/it\\'s/3.14.7t', 'abs_srcdir': '/usr/src/python'}\n",
+                "sysconfig data");
+        is_text(scratch_read("t/lib/python3.14t/config-3.14/Makefile"),
+                "prefix=\t/a b/it's/3.14.7t\n", "Makefile");
+        is_text(scratch_read("t/bin/python3.14t-config"), "#!/bin/sh\necho /a b/it's/3.14.7t/lib\n",
+                "an unknown script");
+        autofree char *pip = scratch_read("t/bin/pip3.14t");
+        ok(pip && str_starts(pip, "#!/bin/sh\n'''exec'"), "pip starts its own interpreter");
+    }
+    stat(data, &after);
+    ok(before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+           before.st_mtim.tv_nsec == after.st_mtim.tv_nsec,
+       "times stay");
+    ok(access("t/lib/python3.14t/__pycache__/_sysconfigdata__linux.cpython-314.pyc", F_OK) < 0,
+       "what was compiled from the old text is gone");
+    is_int(relocate_prefix("t", "/x", "relative", NULL), E_FAILED, "a relative path is refused");
+    is_int(relocate_prefix("t", "/x", "/new\nline", NULL), E_FAILED, "a new line is refused");
+}
+
+/* A .pyc's header: magic, flags, time and size of the source. */
+static void make_pyc(const char *path, const char *source, const char *rest)
+{
+    struct stat st = {0};
+    stat(source, &st);
+    unsigned char h[16] = {0x2b, 0x0e, 0x0d, 0x0a};
+    for (int i = 0; i < 4; i++) {
+        h[8 + i] = (unsigned char)(st.st_mtime >> (8 * i));
+        h[12 + i] = (unsigned char)(st.st_size >> (8 * i));
+    }
+    scratch_file(path, "", 0644);
+    FILE *f = fopen(path, "w");
+    if (!f || fwrite(h, 16, 1, f) != 1 || fputs(rest, f) < 0 || fclose(f) != 0)
+        perror(path);
+}
+
+static void share(void)
+{
+    unsigned long long saved = 0;
+    make_prefix("g", "");
+    struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    utimensat(AT_FDCWD, "g/lib/python3.14/abc.py", old, 0);
+    make_pyc("g/lib/python3.14/__pycache__/abc.cpython-314.pyc", "g/lib/python3.14/abc.py",
+             "for g");
+    make_pyc("t/lib/python3.14t/__pycache__/abc.cpython-314.pyc", "t/lib/python3.14t/abc.py",
+             "for t");
+    make_pyc("g/lib/python3.14/__pycache__/own.cpython-314.pyc", "g/lib/python3.14/own.py",
+             "for g");
+    make_pyc("t/lib/python3.14t/__pycache__/own.cpython-314.pyc", "t/lib/python3.14t/own.py",
+             "for t");
+    is_int(relocate_share("t", "g", &saved), 0, "shared");
+    ok(same_file("t/lib/python3.14t/abc.py", "g/lib/python3.14/abc.py"), "equal files are one");
+    ok(same_file("t/lib/python3.14t/__pycache__/abc.cpython-314.pyc",
+                 "g/lib/python3.14/__pycache__/abc.cpython-314.pyc"),
+       "and so is what was compiled from them");
+    ok(!same_file("t/lib/python3.14t/own.py", "g/lib/python3.14/own.py"),
+       "different files are two");
+    ok(!same_file("t/lib/python3.14t/__pycache__/own.cpython-314.pyc",
+                  "g/lib/python3.14/__pycache__/own.cpython-314.pyc"),
+       "and so is what was compiled from them");
+    ok(saved > 0, "what was saved is told");
+    saved = 0;
+    is_int(relocate_share("g", "t", &saved), 0, "shared the other way");
+    is_int((long long)saved, 0, "nothing is left to save");
+    is_int(relocate_share("g", "nowhere", &saved), 0, "without a companion nothing happens");
+}
+
+int main(void)
+{
+    proc_init();
+    scratch_enter();
+    paths();
+    shebangs();
+    data_files();
+    tidy();
+    relocate();
+    share();
+    return tap_done();
+}
