@@ -9,10 +9,22 @@
 #include "cli/cmd.h"
 
 /* What `ungil help` lists, in this order. */
+/* clang-format off */
 const struct verb *const verbs[] = {
-    &cmd_list,   &cmd_show,   &cmd_which, &cmd_exec, &cmd_link,
-    &cmd_remove, &cmd_recipe, &cmd_clean, &cmd_help,
+    &cmd_install,
+    &cmd_list,
+    &cmd_show,
+    &cmd_which,
+    &cmd_exec,
+    &cmd_link,
+    &cmd_remove,
+    &cmd_verify,
+    &cmd_bench,
+    &cmd_recipe,
+    &cmd_clean,
+    &cmd_help,
 };
+/* clang-format on */
 const size_t n_verbs = lengthof(verbs);
 
 static const struct verb *find_verb(const char *name)
