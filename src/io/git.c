@@ -42,8 +42,9 @@
     X(odb_object_size)                                                                             \
     X(odb_read)                                                                                    \
     X(oid_tostr)                                                                                   \
+    X(reference_create)                                                                            \
+    X(reference_free)                                                                              \
     X(reference_name_to_id)                                                                        \
-    X(reference_remove)                                                                            \
     X(remote_connect_ext)                                                                          \
     X(remote_connect_options_init)                                                                 \
     X(remote_create_anonymous)                                                                     \
@@ -357,21 +358,6 @@ static int fetch(struct job *j)
 
 /* ---- the store ---- */
 
-/* A killed fetch leaves its half pack behind; the lock says that no other one is under way. */
-static void sweep(const char *packs, const struct strv *keep)
-{
-    autostrv names = {0};
-    if (fs_list(packs, &names) < 0)
-        return;
-    for (size_t i = 0; i < names.n; i++) {
-        bool half = !str_starts(names.v[i], "pack-");
-        if (keep ? strv_has(keep, names.v[i]) : !half)
-            continue;
-        autofree char *path = path_join(packs, names.v[i]);
-        unlink(path);
-    }
-}
-
 static int lock_store(const char *store)
 {
     autofree char *path = xasprintf("%s/ungil.lock", store);
@@ -401,13 +387,72 @@ static int open_store(struct job *j)
     return 0;
 }
 
-/* What an unwanted fetch brought: the reference, the packs, the shallow boundary. */
-static void forget(struct job *j, const char *packs, const struct strv *before)
+/* Makes what was fetched into `from` part of the store: its packs, its boundary, the tag. */
+static int adopt(struct job *j, const char *from, const git_oid *id)
 {
-    git.reference_remove(j->repo, j->ref);
-    git.repository_free(j->repo);
-    j->repo = NULL;
-    sweep(packs, before);
+    autofree char *packs = path_join(from, "objects/pack");
+    autofree char *shallow = path_join(j->req->store, "shallow"), *known = NULL;
+    static const char *const parts[] = {".pack", ".idx"}; /* a pack counts once it has its index */
+    autostrv names = {0};
+    int rc = fs_list(packs, &names);
+    for (size_t part = 0; part < lengthof(parts); part++)
+        for (size_t i = 0; rc == 0 && i < names.n; i++) {
+            autofree char *old = path_join(packs, names.v[i]);
+            autofree char *new = xasprintf("%s/objects/pack/%s", j->req->store, names.v[i]);
+            if (str_ends(names.v[i], parts[part]) && rename(old, new) < 0)
+                rc = fail_errno(E_FAILED, "cannot move %s into the git store", names.v[i]);
+        }
+    if (rc == 0 && j->result->shallow) {
+        if (fs_read_text(shallow, &known) < 0)
+            known = xstrdup("");
+        autofree char *more = xasprintf("%s%s\n", known, j->result->commit);
+        if (!strstr(known, j->result->commit))
+            rc = fs_write_atomic(shallow, more, strlen(more), 0644);
+    }
+    git_reference *ref = NULL;
+    if (rc == 0 && git.reference_create(&ref, j->repo, j->ref, id, 1, NULL) < 0)
+        rc = git_fail(E_FAILED, "cannot note the tag in", j->req->store);
+    git.reference_free(ref);
+    return rc;
+}
+
+/* What killed fetches left; the lock says that no other one is under way. */
+static int sweep(const char *store)
+{
+    autostrv names = {0};
+    int rc = fs_list(store, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        autofree char *path = path_join(store, names.v[i]);
+        if (str_starts(names.v[i], "fetch."))
+            rc = fs_remove_tree(path);
+    }
+    return rc;
+}
+
+/* Each fetch goes into a repository of its own: nothing is kept of one that fails, and libgit2 1.8
+ * fails at the second shallow fetch into one repository, whose first boundary it has forgotten. */
+static int fetch_apart(struct job *j, git_oid *tree)
+{
+    autofree char *apart = NULL;
+    git_repository *store = steal(&j->repo);
+    git_oid id;
+    int rc = fs_mkdtemp(j->req->store, "fetch", &apart);
+    if (rc == 0 && git.repository_init(&j->repo, apart, 1) < 0)
+        rc = git_fail(E_FAILED, "cannot make a git repository in", j->req->store);
+    if (rc == 0)
+        rc = fetch(j);
+    if (rc == 0)
+        rc = check_pin(j, tree);
+    if (rc == 0 && git.reference_name_to_id(&id, j->repo, j->ref) < 0)
+        rc = git_fail(E_FAILED, "cannot read the tag", j->req->tag);
+    if (j->repo)
+        git.repository_free(j->repo);
+    j->repo = store;
+    if (rc == 0)
+        rc = adopt(j, apart, &id);
+    if (apart)
+        fs_remove_tree(apart);
+    return rc;
 }
 
 static int use_store(struct job *j, git_oid *tree)
@@ -418,22 +463,15 @@ static int use_store(struct job *j, git_oid *tree)
     autofd lock = lock_store(j->req->store);
     if (lock < 0)
         return lock;
-    autofree char *packs = path_join(j->req->store, "objects/pack");
-    sweep(packs, NULL);
-    if (j->req->commit || j->req->offline) {
+    rc = sweep(j->req->store);
+    if (rc == 0 && (j->req->commit || j->req->offline)) {
         rc = check_pin(j, tree);
-        if (rc == 0 || j->req->offline)
-            return rc == E_INTEGRITY ? rc : rc < 0 ? err_context(rc, "offline") : rc;
+        if (rc == 0)
+            return 0;
+        if (j->req->offline)
+            return rc == E_INTEGRITY ? rc : err_context(rc, "offline");
     }
-    autostrv before = {0};
-    rc = fs_list(packs, &before);
-    if (rc == 0)
-        rc = fetch(j);
-    if (rc == 0)
-        rc = check_pin(j, tree);
-    if (rc < 0 && j->repo)
-        forget(j, packs, &before);
-    return rc;
+    return fetch_apart(j, tree);
 }
 
 static int open_job(struct job *j, git_oid *tree)
