@@ -27,14 +27,22 @@ struct bench_opts {
 
 extern const double bench_quick_budget; /* seconds: what install spends */
 
+/* clang-format off */
 /* *result (owned):
- *   {"threads", "cpus", "load", "scaling": "measured" or why it is refused, "rounds", "seconds",
- *    "gil", "ft", "kernels": [{"kernel", "form", "shows", "scale", "checksum", "skip"?,
- *      "cells": {"gil/1": {"seconds", "mad", "cpu_seconds", "values": []}, "gil/N", "ft/1",
- * "ft/N"}, "build_overhead": ft/1 by gil/1, "gil_scaling", "ft_scaling": 1 thread by N threads }]}
+ *
+ *     {"threads", "cpus", "load", "rounds", "seconds", "gil", "ft",
+ *      "cpu_granted": the least share of a CPU that one thread got,
+ *      "scaling": "measured", or why it is refused,
+ *      "kernels": [{"kernel", "form", "shows", "scale", "checksum", "skip"?,
+ *                   "cells": {"gil/1": {"seconds", "mad", "cpu_seconds", "values": []},
+ *                             "gil/N", "ft/1", "ft/N"},
+ *                   "build_overhead": ft/1 by gil/1,
+ *                   "gil_scaling", "ft_scaling": 1 thread by N threads}]}
+ *
  * "mad" is the median absolute deviation, in seconds like all times. A ratio that could not be had
  * or would not be true is null. E_USAGE for an unknown kernel; E_FAILED when a kernel fails, when
  * two cells do not agree on the result, or when the GIL is not as it should be in a worker. */
+/* clang-format on */
 int bench_run(const struct bench_opts *opts, json_t **result);
 
 /* The tables people read, at most 80 columns; owned. With `markdown` to paste somewhere. */

@@ -4,6 +4,7 @@
 #include "core/bench.h"
 
 static const double unsteady_percent = 15;
+static const double quiet_share = 0.9; /* of a CPU, for one thread */
 
 static double number(json_t *o, const char *key)
 {
@@ -80,18 +81,26 @@ static void add_head(struct str *out, int threads, bool markdown)
              "overhead", "GIL", "ft");
 }
 
-static void add_reliability(struct str *out, int rounds, double spread)
+/* How far the figures can be trusted. */
+static void add_reliability(struct str *out, json_t *result, json_t *rows)
 {
-    if (rounds < 2) {
+    int rounds = (int)number(result, "rounds");
+    double spread = worst_spread(rows), granted = number(result, "cpu_granted");
+    if (rounds < 2)
         str_add(out, "\nOne value each, from a fresh process: how steady they are is not known.\n");
-        return;
-    }
-    str_addf(out,
-             "\nMedian of %d rounds, each value from a fresh process. Spread (median absolute\n"
-             "deviation) at most %.0f %%%s\n",
-             rounds, spread,
-             spread > unsteady_percent ? ": the machine was busy; measure again when it is quiet."
-                                       : ".");
+    else
+        str_addf(out,
+                 "\nMedian of %d rounds, each value from a fresh process. Spread (median absolute\n"
+                 "deviation) at most %.0f %%.\n",
+                 rounds, spread);
+    if (granted < quiet_share)
+        str_addf(
+            out,
+            "The machine was busy: one thread got as little as %.0f %% of a CPU. Ratios of such\n"
+            "times say little; measure again when it is quiet.\n",
+            granted * 100);
+    else if (spread > unsteady_percent)
+        str_add(out, "The machine was not steady; measure again when it is.\n");
 }
 
 char *bench_table(json_t *result, bool markdown)
@@ -106,7 +115,7 @@ char *bench_table(json_t *result, bool markdown)
     {
         add_row(&out, row, markdown);
     }
-    add_reliability(&out, (int)number(result, "rounds"), worst_spread(rows));
+    add_reliability(&out, result, rows);
     str_addf(&out,
              "Build overhead: the free-threaded build on one thread against the GIL build.\n"
              "Scaling: one thread against %d of the same build.\n",
