@@ -12,6 +12,12 @@ pair() {
 	assert_exit 0
 }
 
+# assert_leads_to PROGRAM NAME: what the script ROOT/bin/NAME starts
+assert_leads_to() {
+	run sed -n "s/^exec '\(.*\)' \"\$@\"\$/\1/p" "$UNGIL_ROOT/bin/$2"
+	assert_output "$1"
+}
+
 @test "a pair: two prefixes, one owner for each name in bin, receipts and manifests" {
 	pair
 	assert_store_is_sound
@@ -23,8 +29,7 @@ pair() {
 		assert_exist "$UNGIL_ROOT/bin/$name"
 	done
 	# python3 is the GIL build until told otherwise
-	run readlink -f "$UNGIL_ROOT/bin/python3"
-	assert_output "$UNGIL_ROOT/versions/3.99.1/bin/python3.99"
+	assert_leads_to "$UNGIL_ROOT/versions/3.99.1/bin/python3.99" python3
 }
 
 @test "nothing in a prefix names the place where it was built" {
@@ -99,16 +104,13 @@ pair() {
 @test "link --default, and back to automatic when that one is removed" {
 	pair
 	pair 3.99.2
-	run readlink -f "$UNGIL_ROOT/bin/python3"
-	assert_output "$UNGIL_ROOT/versions/3.99.2/bin/python3.99"
+	assert_leads_to "$UNGIL_ROOT/versions/3.99.2/bin/python3.99" python3
 	run ungil link --default 3.99.1t
 	assert_exit 0
-	run readlink -f "$UNGIL_ROOT/bin/python3"
-	assert_output --regexp "$UNGIL_ROOT/versions/3.99.1t/bin/python3.99t?"
+	assert_leads_to "$UNGIL_ROOT/versions/3.99.1t/bin/python3.99t" python3
 	run ungil remove 3.99.1t
 	assert_exit 0
-	run readlink -f "$UNGIL_ROOT/bin/python3"
-	assert_output "$UNGIL_ROOT/versions/3.99.2/bin/python3.99"
+	assert_leads_to "$UNGIL_ROOT/versions/3.99.2/bin/python3.99" python3
 	assert_store_is_sound
 }
 
@@ -245,7 +247,7 @@ pair() {
 		"$UNGIL" install 3.99.1 --no-bench >/dev/null; echo "again $?"' "$MINI/control/huge"
 	assert_output --partial "No space left on device"
 	assert_line --regexp '^exit [16]$'
-	refute_line --regexp '^3\.99'
+	refute_line --regexp '^3\.99\.1t?$'
 	assert_line "list 0"
 	assert_line "again 0"
 }

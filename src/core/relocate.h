@@ -17,9 +17,10 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
  * hard-linked. */
 int relocate_tidy(const char *prefix, const char *series, const char *suffix);
 
-/* Replaces regular files of `prefix` that are the same in `other` (mode, owner, content; a .pyc:
- * made of the same source) by hard links to them; adds the bytes saved. `other` is not changed.
- * Both on one file system, else nothing happens. Before the manifest is written. */
+/* Replaces regular files in lib/ and include/ of `prefix` that are the same in `other` (mode,
+ * owner, content; a .pyc: made of the same source) by hard links to them; adds the bytes saved.
+ * `other` is not changed. Both on one file system, else nothing happens. Before the manifest is
+ * written. */
 int relocate_share(const char *prefix, const char *other, unsigned long long *saved);
 
 #endif

@@ -104,8 +104,8 @@ static int share_one(const char *relative, const char *path, const struct stat *
     struct share *s = arg;
     struct stat other;
     if (!S_ISREG(st->st_mode) || st->st_size == 0 || s->compiled != str_ends(relative, ".pyc") ||
-        strcmp(relative, "ungil.json") == 0 || strcmp(relative, "ungil.mtree") == 0)
-        return 0;
+        !(str_starts(relative, "lib/") || str_starts(relative, "include/")))
+        return 0; /* programs are what people edit, and small */
     autofree char *candidate = counterpart(s, relative);
     if (lstat(candidate, &other) < 0 || !S_ISREG(other.st_mode) || st->st_dev != other.st_dev ||
         st->st_ino == other.st_ino || st->st_mode != other.st_mode || st->st_uid != other.st_uid ||
