@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "io/git_tree.h"
 #include "io/git_url.h"
 
 #define LIBGIT2_AT_LEAST(major, minor)                                                             \
@@ -36,11 +37,6 @@
     X(object_free)                                                                                 \
     X(object_lookup)                                                                               \
     X(object_peel)                                                                                 \
-    X(odb_free)                                                                                    \
-    X(odb_object_data)                                                                             \
-    X(odb_object_free)                                                                             \
-    X(odb_object_size)                                                                             \
-    X(odb_read)                                                                                    \
     X(oid_tostr)                                                                                   \
     X(reference_create)                                                                            \
     X(reference_free)                                                                              \
@@ -54,15 +50,8 @@
     X(remote_ls)                                                                                   \
     X(repository_free)                                                                             \
     X(repository_init)                                                                             \
-    X(repository_odb)                                                                              \
     X(repository_open)                                                                             \
     X(repository_open_bare)                                                                        \
-    X(tree_entry_byindex)                                                                          \
-    X(tree_entry_filemode)                                                                         \
-    X(tree_entry_id)                                                                               \
-    X(tree_entry_name)                                                                             \
-    X(tree_entrycount)                                                                             \
-    X(tree_free)                                                                                   \
     X(tree_lookup)
 DL_API(git, git_, GIT_FUNCTIONS)
 
@@ -71,32 +60,11 @@ struct job {
     const struct git_request *req;
     struct git_result *result;
     git_repository *repo;
-    git_odb *odb;
     git_remote *remote;
     const char *ref;   /* "refs/tags/v3.14.7" */
     unsigned attempts; /* credentials offered on this connection */
     char *local;       /* path of a local repository, NULL: the store is used; owned */
-    unsigned reads;    /* objects read so far */
-    struct fs_beneath *out;
-    unsigned long long bytes; /* written */
 };
-
-struct item { /* a file, symlink or directory of the tree */
-    char *path;
-    git_oid id;
-    git_filemode_t mode;
-};
-struct list {
-    struct item *v;
-    size_t n, cap;
-};
-
-static void list_free(struct list *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        free(l->v[i].path);
-    free(l->v);
-}
 
 static int load(void)
 {
@@ -486,129 +454,6 @@ static int open_job(struct job *j, git_oid *tree)
     return check_pin(j, tree);
 }
 
-/* ---- the tree ---- */
-
-static int read_object(struct job *j, const git_oid *id, git_odb_object **object)
-{
-    if (git.odb_read(object, j->odb, id) < 0)
-        return git_fail(E_UNREACHABLE, "an object is missing or damaged in", j->req->url);
-    return 0;
-}
-
-static int write_blob(struct job *j, const char *path, git_filemode_t mode, const void *data,
-                      size_t size)
-{
-    if (mode == GIT_FILEMODE_LINK) {
-        autofree char *target = xstrndup(data, size);
-        return fs_beneath_symlink(j->out, target, path);
-    }
-    autofd fd = fs_beneath_create(j->out, path, mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0755 : 0644);
-    if (fd < 0)
-        return fd;
-    if (fs_write_all(fd, data, size) < 0)
-        return fail_errno(E_FAILED, "cannot write %s", path);
-    return 0;
-}
-
-/* A lookup in the index of a big pack makes about 150 KiB of it resident (the kernel maps around
- * each fault); only closing the repository gives that back. */
-static int breathe(struct job *j)
-{
-    static const unsigned often = 64;
-    if (!j->local || ++j->reads % often)
-        return 0;
-    git.odb_free(j->odb);
-    git.repository_free(j->repo);
-    j->odb = NULL;
-    j->repo = NULL;
-    if (git.repository_open(&j->repo, j->local) < 0 || git.repository_odb(&j->odb, j->repo) < 0)
-        return git_fail(E_UNREACHABLE, "cannot open again", j->local);
-    return 0;
-}
-
-static int write_file(struct job *j, const struct item *item)
-{
-    git_odb_object *object = NULL;
-    int rc = proc_check();
-    if (rc == 0)
-        rc = breathe(j);
-    if (rc == 0)
-        rc = read_object(j, &item->id, &object);
-    if (rc < 0)
-        return rc;
-    size_t size = git.odb_object_size(object);
-    rc = write_blob(j, item->path, item->mode, git.odb_object_data(object), size);
-    git.odb_object_free(object);
-    j->bytes += size;
-    return rc;
-}
-
-static void add_item(struct list *l, char *path, const git_tree_entry *e)
-{
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 1024;
-        l->v = xrealloc(l->v, l->cap * sizeof *l->v);
-    }
-    l->v[l->n++] = (struct item){path, *git.tree_entry_id(e), git.tree_entry_filemode(e)};
-}
-
-/* Submodules are left out: CPython has none, and nothing of them is pinned. */
-static int list_directory(struct job *j, const git_oid *id, const char *below, struct list *dirs,
-                          struct list *files)
-{
-    git_tree *tree = NULL;
-    int rc = breathe(j);
-    if (rc < 0)
-        return rc;
-    if (git.tree_lookup(&tree, j->repo, id) < 0)
-        return git_fail(E_UNREACHABLE, "a directory is missing or damaged in", j->req->url);
-    for (size_t i = 0; i < git.tree_entrycount(tree); i++) {
-        const git_tree_entry *e = git.tree_entry_byindex(tree, i);
-        git_filemode_t mode = git.tree_entry_filemode(e);
-        if (mode != GIT_FILEMODE_COMMIT)
-            add_item(mode == GIT_FILEMODE_TREE ? dirs : files,
-                     xasprintf("%s%s%s", below, *below ? "/" : "", git.tree_entry_name(e)), e);
-    }
-    git.tree_free(tree);
-    return 0;
-}
-
-/* Everything is listed first, so that no libgit2 object is held while files are written. */
-static int list_tree(struct job *j, const git_oid *tree, struct list *files)
-{
-    static const size_t most = 200000;
-    __attribute__((cleanup(list_free))) struct list dirs = {0};
-    int rc = list_directory(j, tree, "", &dirs, files);
-    for (size_t i = 0; rc == 0 && i < dirs.n; i++) {
-        const git_oid id = dirs.v[i].id;
-        rc = list_directory(j, &id, dirs.v[i].path, &dirs, files);
-        if (rc == 0 && (dirs.n > most || files->n > most))
-            rc = fail(E_INTEGRITY, "%s: more than %zu files", j->req->url, most);
-        if (rc == 0)
-            rc = proc_check();
-    }
-    return rc;
-}
-
-static int write_tree(struct job *j, const git_oid *tree, const char *dir)
-{
-    const struct git_progress *p = &j->req->progress;
-    __attribute__((cleanup(list_free))) struct list files = {0};
-    if (git.repository_odb(&j->odb, j->repo) < 0)
-        return git_fail(E_FAILED, "cannot open the objects of", j->req->url);
-    int rc = fs_beneath_open(dir, &j->out);
-    if (rc == 0)
-        rc = list_tree(j, tree, &files);
-    for (size_t i = 0; rc == 0 && i < files.n; i++) {
-        rc = write_file(j, &files.v[i]);
-        if (p->update)
-            p->update(p->arg, GIT_PHASE_CHECKOUT, (unsigned)i + 1, (unsigned)files.n, j->bytes);
-    }
-    fs_beneath_free(j->out);
-    git.odb_free(j->odb);
-    return rc;
-}
-
 int git_checkout(const struct git_request *req, const char *dir, struct git_result *result)
 {
     autofree char *ref = xasprintf("refs/tags/%s", req->tag);
@@ -619,7 +464,7 @@ int git_checkout(const struct git_request *req, const char *dir, struct git_resu
     if (rc == 0)
         rc = open_job(&j, &tree);
     if (rc == 0)
-        rc = write_tree(&j, &tree, dir);
+        rc = git_tree_write(&j.repo, j.local, req->url, &tree, &req->progress, dir);
     if (j.repo)
         git.repository_free(j.repo);
     free(j.local);

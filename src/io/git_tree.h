@@ -1,0 +1,15 @@
+/* Between git.c and git_tree.c; no other file may include it. */
+#ifndef UNGIL_IO_GIT_TREE_H
+#define UNGIL_IO_GIT_TREE_H
+
+#include <git2.h>
+
+#include "io/git.h"
+
+/* Writes the tree `tree` of *repo into the empty directory `dir`. `local`: the path *repo was
+ * opened from, NULL for a small store; with a path *repo is closed and opened again on the way, and
+ * may be NULL after an error. `where`: the URL, for messages. */
+int git_tree_write(git_repository **repo, const char *local, const char *where, const git_oid *tree,
+                   const struct git_progress *progress, const char *dir);
+
+#endif
