@@ -52,7 +52,7 @@ setup() {
 	run ungil verify 3.99.1t
 	assert_exit 3
 	assert_output --partial gil-off
-	run ungil verify --json 3.99.1
+	run --separate-stderr ungil verify --json 3.99.1
 	assert_exit 0
 	python3 -m json.tool <<<"$output" >/dev/null
 }
