@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -213,6 +214,10 @@ int build_clean(const struct build *builds, size_t n, const struct build_opts *o
     for (size_t i = 0; rc == 0 && !opts->keep && i < n; i++) {
         autofree char *dir =
             xasprintf("%s/build/%s-%.12s", opts->cache, builds[i].name, builds[i].inputs);
+        /* First what says that its stages are finished: a half-deleted tree must not be gone on
+         * with. */
+        autofree char *finished = path_join(dir, "ungil-stages");
+        unlink(finished);
         rc = fs_remove_tree(dir);
     }
     return rc;
