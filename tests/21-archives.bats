@@ -13,14 +13,15 @@ refused() {
 	assert_exit 5
 	assert_output --regexp "$2"
 	assert_nothing_installed
-	run find / -xdev \( -path /proc -o -path /sys \) -prune -o \( -name escaped -o -name ungil-escaped \) -newer "$RECIPE" -print
-	assert_output ''
+	run find "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}/escaped" "${BATS_TEST_TMPDIR%/*/*}/escaped" /tmp/ungil-escaped /tmp/escaped \
+		\( -name escaped -o -name ungil-escaped \) -print
+	refute_output --regexp '^/[^:]*escaped$'
 }
 
 @test "../x" { refused dotdot '\.\.'; }
 @test "an absolute path" { refused absolute '/tmp/ungil-escaped|absolute'; }
 @test "a symlink that leads out, and a file through it" { refused symlink-out 'out'; }
-@test "a symlink to an absolute path" { refused symlink-absolute '/etc/passwd'; }
+@test "a symlink to an absolute path" { refused symlink-absolute '"out".*leads out'; }
 @test "a symlink inside, and through it one that leads out" { refused symlink-through 'up'; }
 @test "a hard link to a file outside" { refused hardlink-out 'passwd'; }
 @test "a device node" { refused device 'null'; }

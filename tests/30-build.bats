@@ -11,7 +11,7 @@ setup() {
 path_without() {
 	local p
 	mkdir path
-	find -L /usr/bin /bin -maxdepth 1 -type f -exec ln -sf -t path {} +
+	find /usr/bin/ -maxdepth 1 ! -type d -exec ln -sf -t path {} +
 	for p; do rm -f path/$p path/*-$p path/$p-[0-9]*; done
 	PATH=$PWD/path
 }
@@ -26,8 +26,7 @@ log_of() { find "$XDG_CACHE_HOME/ungil/log" -name "$1"; }
 }
 
 @test "the second configure starts from the first one's cache" {
-	knob sleep-configure 0
-	run ungil install 3.99.1 --no-bench
+	run ungil install 3.99.1 --jobs 1 --no-bench # with more, both configure at once
 	assert_exit 0
 	assert_file_exist "$MINI/control/seeded"
 }
@@ -163,6 +162,6 @@ _hashlib"
 @test "the build directories are gone after success" {
 	run ungil install 3.99.1 --no-bench
 	assert_exit 0
-	run bash -c 'ls "$XDG_CACHE_HOME/ungil/build" 2>/dev/null'
+	run find "$XDG_CACHE_HOME/ungil/build" -mindepth 1 ! -name '*.lock'
 	assert_output ''
 }

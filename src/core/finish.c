@@ -99,9 +99,12 @@ static int verify(struct finish *f, const struct plan *plan, const struct source
         .who = f->name,
         .progress = opts->progress,
     };
+    double start = clock_now();
+    progress_stage(opts->progress, f->name, "verify", -1);
     int rc = verify_run(&o, &f->verification, &f->verdict);
     if (rc < 0)
         return err_context(rc, "%s: cannot verify", f->name);
+    progress_done(opts->progress, f->name, "verify", clock_now() - start);
     return judge(f, opts);
 }
 
