@@ -170,30 +170,27 @@ int fs_beneath_create(struct fs_beneath *b, const char *relative, mode_t mode)
     return fd < 0 ? cannot_make(b, "file", relative) : fd;
 }
 
-/* Lexical: symlinks on the way are themselves held to the same rule. */
-static bool stays_inside(const char *relative, const char *target)
+bool fs_link_stays_inside(const char *relative, const char *target)
 {
-    int depth = 0;
+    int room = 0; /* directories above the link */
     for (const char *p = relative; *p; p++)
-        depth += *p == '/' && p[1] != '/';
-    if (*target == '/' || !*target)
+        room += *p == '/' && p[1] != '/';
+    if (!*target || *target == '/')
         return false;
-    for (const char *p = target; *p;) {
-        size_t n = strcspn(p, "/");
-        if (n == 2 && p[0] == '.' && p[1] == '.')
-            depth--;
-        else if (n > 0 && !(n == 1 && *p == '.'))
-            depth++;
-        if (depth < 0)
+    for (bool down = false; *target;) {
+        size_t n = strcspn(target, "/");
+        bool up = n == 2 && target[0] == '.' && target[1] == '.';
+        if (up && (down || room-- == 0))
             return false;
-        p += n + (p[n] == '/');
+        down |= !up && n > 0 && !(n == 1 && *target == '.');
+        target += n + (target[n] == '/');
     }
     return true;
 }
 
 int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *relative)
 {
-    if (!stays_inside(relative, target))
+    if (!fs_link_stays_inside(relative, target))
         return fail(E_INTEGRITY, "the symlink %s leads out of %s, to %s", relative, b->dir, target);
     int at = parent_of(b, relative);
     if (at < 0)

@@ -22,11 +22,15 @@ char *clock_rfc3339(char buf[32])
 long clock_epoch(const char *date)
 {
     struct tm tm = {0};
-    if (!date || sscanf(date, "%4d-%2d-%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday) != 3)
+    int end = 0;
+    if (!date || sscanf(date, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &end) != 3 ||
+        end != 10 || date[end])
         return -1;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    return (long)timegm(&tm);
+    struct tm given = tm;
+    long epoch = (long)timegm(&tm); /* moves 30 February to March */
+    return given.tm_mon == tm.tm_mon && given.tm_mday == tm.tm_mday ? epoch : -1;
 }
 
 void clock_sleep(double seconds)

@@ -332,10 +332,8 @@ static int copy_symlink(const char *from, const char *to)
 static int copy_one(const char *relative, const char *path, const struct stat *st, void *arg)
 {
     autofree char *to = path_join(arg, relative);
-    if (S_ISDIR(st->st_mode))
-        return mkdir(to, (st->st_mode & 07777) | 0700) < 0
-                   ? fail_errno(E_FAILED, "cannot make %s", to)
-                   : 0;
+    if (S_ISDIR(st->st_mode)) /* writable until everything is in it; finish_one() corrects it */
+        return mkdir(to, 0700) < 0 ? fail_errno(E_FAILED, "cannot make %s", to) : 0;
     if (S_ISLNK(st->st_mode))
         return copy_symlink(path, to);
     if (S_ISREG(st->st_mode))
@@ -343,14 +341,36 @@ static int copy_one(const char *relative, const char *path, const struct stat *s
     return fail(E_FAILED, "%s is neither a file, a directory nor a symbolic link", path);
 }
 
+static int finish_directory(const char *to, const struct stat *st)
+{
+    struct timespec times[2] = {st->st_atim, st->st_mtim};
+    if (chmod(to, st->st_mode & 07777) < 0 || utimensat(AT_FDCWD, to, times, 0) < 0)
+        return fail_errno(E_FAILED, "cannot set mode and times of %s", to);
+    return 0;
+}
+
+/* Modes and times that making something in a directory, or the umask, would have changed. */
+static int finish_one(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)path;
+    autofree char *to = path_join(arg, relative);
+    struct timespec times[2] = {st->st_atim, st->st_mtim};
+    if (S_ISLNK(st->st_mode) && utimensat(AT_FDCWD, to, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail_errno(E_FAILED, "cannot set the times of %s", to);
+    return S_ISDIR(st->st_mode) ? finish_directory(to, st) : 0;
+}
+
 int fs_copy_tree(const char *from, const char *to)
 {
     struct stat st;
     if (lstat(from, &st) < 0)
         return fail_errno(E_FAILED, "cannot read %s", from);
-    if (mkdir(to, (st.st_mode & 07777) | 0700) < 0)
+    if (mkdir(to, 0700) < 0)
         return fail_errno(E_FAILED, "cannot make the directory %s", to);
-    return fs_walk(from, copy_one, (void *)to);
+    int rc = fs_walk(from, copy_one, (void *)to);
+    if (rc == 0)
+        rc = fs_walk(from, finish_one, (void *)to);
+    return rc == 0 ? finish_directory(to, &st) : rc;
 }
 
 static int rename_with(const char *from, const char *to, unsigned flags)

@@ -71,6 +71,11 @@ int fs_list(const char *dir, struct strv *names);
  * symlink that leads outside (openat2 RESOLVE_BENEATH; component by component where the kernel
  * lacks it). */
 struct fs_beneath;
+/* Whether a symlink at `relative` that says `target` leads to something beneath, whatever other
+ * such links it passes: it goes up first, at most to the top, and then only down. (Going down and
+ * up again may leave by way of another link: a/s -> "..", then "a/s/../x".) The link's own
+ * directory must be reached without symlinks, as fs_beneath does. */
+bool fs_link_stays_inside(const char *relative, const char *target);
 int fs_beneath_open(const char *dir, struct fs_beneath **out);
 void fs_beneath_free(struct fs_beneath *b);
 /* What is made gets exactly `mode`, whatever the umask. A component that is no directory (a
@@ -79,7 +84,7 @@ int fs_beneath_mkdirs(struct fs_beneath *b, const char *relative, mode_t mode);
 /* Creates (O_EXCL after unlinking what was there) a file with its parents; the descriptor or a
  * negative error: E_INTEGRITY as above, E_EXISTS when a directory stands there (also for links). */
 int fs_beneath_create(struct fs_beneath *b, const char *relative, mode_t mode);
-/* E_INTEGRITY when `target` is absolute or climbs out. */
+/* E_INTEGRITY when it does not stay inside. */
 int fs_beneath_symlink(struct fs_beneath *b, const char *target, const char *relative);
 /* A second name for the regular file `existing`, also beneath; E_NOTFOUND when that is none. */
 int fs_beneath_link(struct fs_beneath *b, const char *existing, const char *relative);

@@ -83,10 +83,15 @@ void proc_signal_drain(void)
  * first moved out of the way of their targets. */
 static int arrange_descriptors(const struct proc_opts *o)
 {
+#if defined(__linux__) && defined(SYS_close_range)
+    /* What ungil itself inherited without CLOEXEC goes no further (4: CLOSE_RANGE_CLOEXEC). An
+     * older kernel refuses; then ungil's own descriptors are still closed. */
+    syscall(SYS_close_range, 3u, ~0u, 4u);
+#endif
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         return -1;
-    int from[6] = {fcntl(null, F_DUPFD_CLOEXEC, 64),
+    int from[7] = {fcntl(null, F_DUPFD_CLOEXEC, 64),
                    fcntl(o->out < 0 ? null : o->out, F_DUPFD_CLOEXEC, 64),
                    fcntl(o->err < 0 ? null : o->err, F_DUPFD_CLOEXEC, 64)};
     int to[7] = {0, 1, 2};
@@ -133,7 +138,9 @@ static void child(const struct strv *argv, const struct proc_opts *o, char *cons
 
 int proc_spawn(struct proc *p, const struct strv *argv, const struct proc_opts *opts)
 {
-    autofree char *program = fs_find_program(argv->v[0]);
+    /* "./configure" means the one in opts->cwd, which exec will find or not. */
+    bool in_cwd = opts->cwd && argv->v[0][0] != '/' && strchr(argv->v[0], '/');
+    autofree char *program = in_cwd ? xstrdup(argv->v[0]) : fs_find_program(argv->v[0]);
     if (!program)
         return fail(E_NOTFOUND, "there is no program \"%s\"", argv->v[0]);
     struct strv real = *argv;
@@ -241,6 +248,11 @@ static int wait_step(double deadline)
     return deadline >= 0 && clock_now() >= deadline;
 }
 
+static int timed_out(double seconds)
+{
+    return fail(E_FAILED, "it did not end within %g s and was killed", seconds);
+}
+
 int proc_wait(struct proc *p, double seconds, int *status)
 {
     double deadline = seconds < 0 ? -1 : clock_now() + seconds;
@@ -251,35 +263,43 @@ int proc_wait(struct proc *p, double seconds, int *status)
         }
         if (wait_step(deadline) && !proc_ended(p, status)) {
             proc_stop_all(&p, 1, SIGKILL);
-            return fail(E_FAILED, "it did not end within %.0f s and was killed", seconds);
+            return timed_out(seconds);
         }
     }
     return 0;
 }
 
-/* Reads until end of file, the limit (the rest is thrown away), the deadline or an interruption. */
-static void collect(int fd, double deadline, size_t limit, struct str *out)
+/* Reads until end of file, the deadline or an interruption; what is over the limit is thrown away.
+ * A grandchild that went to the background may hold the pipe for ever: once the child itself has
+ * ended, what lies in the pipe is the last. True when it ended; then *status is set. */
+static bool collect(struct proc *p, int fd, double deadline, size_t limit, struct str *out,
+                    int *status)
 {
     char buf[8192];
-    while (!interrupted) {
+    bool ended = false;
+    for (int late = 0; !interrupted && late < 64; late += ended) {
+        ended = ended || proc_ended(p, status);
         struct pollfd pf[2] = {{.fd = fd, .events = POLLIN},
                                {.fd = self_pipe[0], .events = POLLIN}};
         double left = deadline < 0 ? 60 : deadline - clock_now();
         if (left <= 0)
-            return;
-        poll(pf, 2, left > 60 ? 60000 : (int)(left * 1000) + 1);
+            return ended;
+        poll(pf, 2, ended ? 0 : left > 60 ? 60000 : (int)(left * 1000) + 1);
         if (pf[1].revents)
             proc_signal_drain();
+        if (!pf[0].revents && ended)
+            return true;
         if (!pf[0].revents)
             continue;
         ssize_t n = read(fd, buf, sizeof buf);
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (n <= 0)
-            return;
+            return ended;
         size_t room = out->len < limit ? limit - out->len : 0;
         str_addn(out, buf, (size_t)n < room ? (size_t)n : room);
     }
+    return ended;
 }
 
 int proc_capture(const struct strv *argv, const struct proc_opts *opts, double seconds,
@@ -300,9 +320,12 @@ int proc_capture(const struct strv *argv, const struct proc_opts *opts, double s
         return rc;
     double deadline = seconds < 0 ? -1 : clock_now() + seconds;
     autostr text = {0};
-    collect(in, deadline, limit, &text);
-    double left = deadline < 0 ? -1 : deadline - clock_now();
-    rc = proc_wait(&p, deadline >= 0 && left < 0 ? 0 : left, status);
+    if (!collect(&p, in, deadline, limit, &text, status)) {
+        double left = deadline < 0 ? -1 : deadline - clock_now();
+        rc = proc_wait(&p, deadline >= 0 && left < 0 ? 0 : left, status);
+        if (rc == E_FAILED)
+            rc = timed_out(seconds);
+    }
     if (out)
         *out = str_take(&text);
     return rc < 0 ? err_context(rc, "%s", argv->v[0]) : 0;

@@ -45,6 +45,8 @@ int proc_signal_fd(
 void proc_signal_drain(void);
 int proc_check(void); /* 0, or E_SIGNAL recorded when proc_interrupted() */
 
+/* argv[0] without a slash is looked for in ungil's own PATH; with one it is relative to opts->cwd.
+ * E_NOTFOUND: there is no such program. */
 int proc_spawn(struct proc *p, const struct strv *argv, const struct proc_opts *opts);
 
 /* True when it has ended; *status as from waitpid. Does not block. */
@@ -62,7 +64,9 @@ void proc_kill(struct proc *p, int signo);
 void proc_stop_all(struct proc *const *procs, size_t n, int signo);
 
 /* Spawns, collects stdout (and stderr unless opts->err is set) up to `limit` bytes, waits. A status
- * other than exit 0 is not an error here: look at *status. `out` may be NULL. */
+ * other than exit 0 is not an error here: look at *status. `out` may be NULL; otherwise it is set
+ * (owned) also on a time-out, but not when nothing could be started. What a grandchild in the
+ * background writes after the child's end is not waited for. */
 int proc_capture(const struct strv *argv, const struct proc_opts *opts, double seconds,
                  size_t limit, char **out, int *status);
 

@@ -276,8 +276,8 @@ char *str_bytes(char buf[16], unsigned long long bytes)
 
 char *str_duration(char buf[32], double seconds)
 {
-    if (seconds < 60) {
-        snprintf(buf, 32, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+    if (seconds < 59.5) {
+        snprintf(buf, 32, seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
         return buf;
     }
     long s = (long)(seconds + 0.5);

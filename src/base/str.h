@@ -81,7 +81,7 @@ const char *str_nearest(const char *word, const char *const *names, size_t n);
 
 /* "1.4 GiB", "312 KiB", "12 B" into buf; returns buf. */
 char *str_bytes(char buf[16], unsigned long long bytes);
-/* "1 h 02 min", "3 min 07 s", "12.3 s" into buf; returns buf. */
+/* "1 h 02 min", "3 min 07 s", "12 s", "1.2 s" into buf; returns buf. */
 char *str_duration(char buf[32], double seconds);
 
 #endif

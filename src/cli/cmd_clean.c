@@ -34,6 +34,8 @@ static void options(struct optset *set)
     options_into(set, &unused);
 }
 
+static const char aside_suffix[] = ".removed";
+
 /* What can be had again from the network, or is only of interest after a failure. */
 static bool is_disposable(const char *name)
 {
@@ -41,7 +43,7 @@ static bool is_disposable(const char *name)
     for (size_t i = 0; i < lengthof(names); i++)
         if (strcmp(names[i], name) == 0)
             return true;
-    return false;
+    return str_ends(name, aside_suffix);
 }
 
 static int add_size(const char *relative, const char *path, const struct stat *st, void *arg)
@@ -80,6 +82,15 @@ static void count(struct cleaning *c, const char *path, unsigned long long bytes
         printf("%9s  %s\n", str_bytes(text, bytes), path);
 }
 
+/* Out of sight in one step: an interrupted clean must not leave half a build tree to go on with. */
+static int remove_entry(const char *path)
+{
+    autofree char *aside = xasprintf("%s%s", path, aside_suffix);
+    if (str_ends(path, aside_suffix) || fs_remove_tree(aside) < 0 || rename(path, aside) < 0)
+        return fs_remove_tree(path);
+    return fs_remove_tree(aside);
+}
+
 static int clean_cache(struct cleaning *c)
 {
     autofree char *cache = dirs_cache(NULL);
@@ -92,7 +103,7 @@ static int clean_cache(struct cleaning *c)
             continue;
         rc = size_of(path, &bytes);
         if (rc == 0 && !c->o->dry_run)
-            rc = fs_remove_tree(path);
+            rc = remove_entry(path);
         if (rc == 0)
             count(c, path, bytes);
     }

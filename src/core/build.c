@@ -1,10 +1,13 @@
 #include "core/build.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -72,19 +75,16 @@ static void finish(struct pipeline *p)
 }
 
 /* From stage to stage, until a command runs, a wait begins or nothing is left. */
-static int proceed(struct pipeline *p, bool over)
+static int proceed(struct pipeline *p)
 {
-    int rc = 0;
-    while (rc == 0 && over) {
-        if (p->stage == STAGES) {
-            finish(p);
-            return 0;
-        }
-        enum stage stage = p->stage;
-        rc = stage_begin(p);
-        over = p->stage != stage;
+    while (p->stage != STAGES && !p->begun && !stage_waits(p)) {
+        int rc = stage_begin(p);
+        if (rc < 0)
+            return rc;
     }
-    return rc;
+    if (p->stage == STAGES)
+        finish(p);
+    return 0;
 }
 
 static int start_those_with_a_token(struct run *r)
@@ -96,7 +96,7 @@ static int start_those_with_a_token(struct run *r)
             continue;
         p->tokens = 1;
         p->state = RUNNING;
-        rc = proceed(p, true);
+        rc = proceed(p);
     }
     return rc;
 }
@@ -115,10 +115,9 @@ static int look_after(struct pipeline *p)
         if (!proc_ok(status))
             rc = stage_failed(p, status);
     }
-    bool over = false;
-    if (rc == 0)
-        rc = stage_continue(p, &over);
-    return rc == 0 ? proceed(p, over) : rc;
+    if (rc == 0 && p->begun && !stage_waits(p))
+        rc = stage_continue(p);
+    return rc == 0 ? proceed(p) : rc;
 }
 
 static bool all_finished(const struct run *r)
@@ -207,13 +206,28 @@ int build_run(struct build *builds, size_t n, const struct build_opts *opts)
     return rc;
 }
 
+/* One build directory, unless another ungil, with another root, is at work in it. */
+static int clean_one(const char *dir)
+{
+    autofree char *path = xasprintf("%s.lock", dir);
+    autofd lock = open(path, O_RDWR | O_CLOEXEC);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    /* First what says that its stages are finished: a half-deleted tree must not be gone on with. */
+    autofree char *finished = path_join(dir, "ungil-stages");
+    unlink(finished);
+    int rc = fs_remove_tree(dir);
+    unlink(path);
+    return rc;
+}
+
 int build_clean(const struct build *builds, size_t n, const struct build_opts *opts)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && !opts->keep && i < n; i++) {
         autofree char *dir =
             xasprintf("%s/build/%s-%.12s", opts->cache, builds[i].name, builds[i].inputs);
-        rc = fs_remove_tree(dir);
+        rc = clean_one(dir);
     }
     return rc;
 }

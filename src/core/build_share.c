@@ -15,11 +15,14 @@
 
 /* ---- configure's cache ---- */
 
-/* Checks whose answer may depend on how a variant is configured; none of CPython 3.13 to 3.15 does
- * for --disable-gil, these are for other variants (compiler flags, JIT, sanitizers, debug). */
+/* Checks that every variant makes for itself. None of CPython 3.13 to 3.15 answers otherwise for
+ * --disable-gil; most of these are for other variants (compiler flags, JIT, sanitizers, debug).
+ * no_as_needed: the check sets a variable besides its answer, which a cached answer leaves unset.
+ */
 static bool depends_on_variant(const char *line)
 {
-    static const char *const words[] = {"gil", "mimalloc", "jit", "tail_call", "sanitiz", "debug"};
+    static const char *const words[] = {"gil",     "mimalloc", "jit",         "tail_call",
+                                        "sanitiz", "debug",    "no_as_needed"};
     if (!str_starts(line, "ac_cv_"))
         return false;
     autofree char *name = xstrndup(line, strcspn(line, "="));

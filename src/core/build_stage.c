@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "core/dirs.h"
+#include "core/distro.h"
 #include "core/modules.h"
 #include "core/progress.h"
 #include "core/recipe.h"
@@ -27,165 +28,6 @@ enum { CHILD_RFD = 3, CHILD_WFD = 4 };
 enum { EXCERPT_LINES = 10 };
 /* Of STAGE_INSTALL: after make install, what is left is compiling bytecode. */
 enum { BYTECODE_STEP = 1 };
-
-/* ---- What is remembered: <dir>/ungil-stages ---- */
-
-/* The key on the first line, then "STAGE SECONDS" for each finished stage, and this when objects
- * may be there already. */
-static const char make_begun[] = "begun make";
-
-static char *stages_path(const struct pipeline *p)
-{
-    return path_join(p->dir, "ungil-stages");
-}
-
-static int write_stages(const struct pipeline *p, const char *last)
-{
-    autofree char *path = stages_path(p), *list = strv_join(&p->build->stages, "\n");
-    autofree char *text = xasprintf("%s\n%s\n%s", p->key, list, last);
-    return fs_write_atomic(path, text, strlen(text), 0644);
-}
-
-static int remember(struct pipeline *p, double seconds)
-{
-    strv_addf(&p->build->stages, "%s %.1f", stage_names[p->stage], seconds);
-    if (p->stage == STAGE_INSTALL)
-        return 0; /* the stage directory is new every time */
-    return write_stages(p, "");
-}
-
-/* The stage after the last finished one; STAGE_COPY when nothing there is of use. */
-static enum stage recall(struct pipeline *p)
-{
-    autofree char *path = stages_path(p), *text = NULL;
-    if (fs_read_text(path, &text) < 0) {
-        err_clear();
-        return STAGE_COPY;
-    }
-    enum stage next = STAGE_COPY;
-    char *line = strtok(text, "\n");
-    if (!line || strcmp(line, p->key) != 0)
-        return STAGE_COPY;
-    while ((line = strtok(NULL, "\n")) && next < STAGE_INSTALL) {
-        size_t n = strlen(stage_names[next]);
-        if (strncmp(line, stage_names[next], n) != 0 || line[n] != ' ')
-            break;
-        strv_add(&p->build->stages, line);
-        next++;
-    }
-    p->resumed = next == STAGE_MAKE && line && strcmp(line, make_begun) == 0;
-    return next;
-}
-
-/* ---- Preparation ---- */
-
-static int fingerprint_one(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    (void)path;
-    autofree char *line =
-        xasprintf("%s\n%llo %lld %lld.%09ld\n", relative, (unsigned long long)st->st_mode,
-                  (long long)st->st_size, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
-    digest_add(arg, line, strlen(line));
-    return 0;
-}
-
-/* A source without a digest of its own is known by its files' sizes and times. */
-static int make_key(struct pipeline *p)
-{
-    const struct source *s = p->opts->source;
-    const char *id = s->tree ? s->tree : s->commit ? s->commit : s->sha256;
-    char hex[SHA256_HEX] = "";
-    int rc = 0;
-    if (!id) {
-        struct digest *d = digest_new();
-        rc = fs_walk(s->dir, fingerprint_one, d);
-        digest_hex(d, hex);
-        digest_free(d);
-    }
-    str_set(&p->key, xasprintf("inputs %s source %s", p->build->inputs, id ? id : hex));
-    return rc;
-}
-
-static void make_environment(struct pipeline *p)
-{
-    proc_clean_environment(&p->env);
-    const struct strv *preset = &p->opts->preset->environment;
-    for (size_t i = 0; i < preset->n; i++) {
-        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
-        if (!env_get(&p->env, name)) /* the caller's own is heard, as for CC and CFLAGS */
-            strv_add(&p->env, preset->v[i]);
-    }
-}
-
-static int lock_dir(struct pipeline *p)
-{
-    autofree char *path = xasprintf("%s.lock", p->dir);
-    p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (p->lock < 0)
-        return fail_errno(E_FAILED, "cannot make the lock %s", path);
-    for (bool told = false; flock(p->lock, LOCK_EX | LOCK_NB) < 0; told = true) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return fail_errno(E_FAILED, "cannot lock %s", path);
-        if (!told)
-            note("%s: another ungil builds it in %s; waiting", p->build->name, p->dir);
-        clock_sleep(0.25);
-        if (proc_check() < 0)
-            return E_SIGNAL;
-    }
-    return 0;
-}
-
-static long source_time(const struct source *s)
-{
-    struct stat st;
-    long date = s->date ? clock_epoch(s->date) : -1;
-    autofree char *configure = path_join(s->dir, "configure");
-    if (date <= 0 && stat(configure, &st) == 0)
-        date = (long)st.st_mtime;
-    return date > 0 ? date : 1;
-}
-
-static int recover_facts(struct pipeline *p);
-
-int stage_prepare(struct pipeline *p)
-{
-    autofree char *base = xasprintf("%s/build", p->opts->cache);
-    autofree char *logs = xasprintf("%s/log", p->opts->cache);
-    int rc = fs_mkdirs(base, 0755);
-    if (rc == 0)
-        rc = fs_mkdirs(logs, 0755);
-    if (rc == 0)
-        rc = make_key(p);
-    if (rc < 0)
-        return rc;
-    p->dir = xasprintf("%s/%s-%.12s", base, p->build->name, p->build->inputs);
-    str_set(&p->build->directory, xstrdup(p->dir));
-    autofree char *configured = dirs_configured_prefix(p->build->name);
-    str_set(&p->build->prefix, xasprintf("%s%s", p->build->destdir, configured));
-    make_environment(p);
-    p->mtime = source_time(p->opts->source);
-    rc = lock_dir(p);
-    if (rc < 0)
-        return rc;
-    p->stage = recall(p);
-    if (p->stage > STAGE_COPY)
-        note("%s: going on with %s", p->build->name, stage_names[p->stage]);
-    return p->stage > STAGE_CONFIGURE ? recover_facts(p) : 0;
-}
-
-void pipeline_free(struct pipeline *p)
-{
-    build_log_follow_close(&p->follow);
-    if (p->log >= 0)
-        close(p->log);
-    if (p->lock >= 0)
-        close(p->lock);
-    free(p->dir);
-    free(p->key);
-    free(p->log_path);
-    strv_free(&p->env);
-    strv_free(&p->shared_objects);
-}
 
 /* ---- Commands ---- */
 
@@ -239,6 +81,19 @@ static bool first_of_all(const struct pipeline *p)
     return p == &p->all[0];
 }
 
+/* A rule for the objects that the preset names by the Makefile's variables, which are known only
+ * behind it. */
+static int shared_objects_command(struct pipeline *p, struct strv *argv)
+{
+    autofree char *list = strv_join(&p->opts->preset->share_objects, ") $(");
+    autofree char *rule = xasprintf("ungil-shared-objects: $(%s)\n", list);
+    autofree char *path = path_join(p->dir, "ungil-shared.mk");
+    int rc = fs_write_atomic(path, rule, strlen(rule), 0644);
+    add_make(argv);
+    strv_split(argv, "-f Makefile -f ungil-shared.mk ungil-shared-objects");
+    return rc;
+}
+
 static int make_command(struct pipeline *p, struct strv *argv)
 {
     const struct strv *shared = &p->opts->preset->share_objects;
@@ -246,17 +101,12 @@ static int make_command(struct pipeline *p, struct strv *argv)
      * what is theirs alone. */
     bool sharing = shared->n > 0 && p->n_all > 1 && first_of_all(p) && !p->resumed;
     if (p->step == 0) {
-        int rc = write_stages(p, make_begun);
+        int rc = stage_write(p, stage_make_begun);
         if (rc < 0)
             return rc;
     }
-    if (p->step == 0 && sharing) {
-        autofree char *list = strv_join(shared, ") $(");
-        add_make(argv);
-        strv_addf(argv, "--eval=ungil-shared-objects: $(%s)", list);
-        strv_add(argv, "ungil-shared-objects");
-        return 0;
-    }
+    if (p->step == 0 && sharing)
+        return shared_objects_command(p, argv);
     if (p->step == 1 && sharing) {
         int rc = share_note_objects(p);
         if (rc < 0)
@@ -377,15 +227,18 @@ static int open_log(struct pipeline *p)
     return 0;
 }
 
-/* Another variant compiles the bytecode that this one can take: sooner done than compiled again. */
-static bool stage_waits(const struct pipeline *p)
+bool stage_waits(const struct pipeline *p)
 {
-    if (p->stage != STAGE_INSTALL || p->step != BYTECODE_STEP)
-        return false;
-    for (size_t i = 0; i < p->n_all; i++)
-        if (&p->all[i] != p && p->all[i].state == RUNNING && p->all[i].stage == STAGE_INSTALL &&
-            p->all[i].step > BYTECODE_STEP)
+    bool configure = p->stage == STAGE_CONFIGURE && !p->begun;
+    bool bytecode = p->stage == STAGE_INSTALL && p->begun && p->step == BYTECODE_STEP;
+    for (size_t i = 0; i < p->n_all; i++) {
+        const struct pipeline *q = &p->all[i];
+        if (q == p || q->state != RUNNING || q->stage != p->stage || !q->begun)
+            continue;
+        /* A configure without a cache takes ten times the processor time of one with it. */
+        if (configure || (bytecode && q->step > BYTECODE_STEP))
             return true;
+    }
     return false;
 }
 
@@ -394,13 +247,13 @@ int stage_begin(struct pipeline *p)
     autofree char *key = timing_key(p);
     p->expected = timings_get(p->opts->cache, key);
     p->began = clock_now();
+    p->begun = true;
     p->step = 0;
     int rc = open_log(p);
     if (rc < 0)
         return rc;
     progress_stage(p->opts->progress, p->build->name, stage_names[p->stage], p->expected.seconds);
-    bool over;
-    return stage_continue(p, &over);
+    return stage_continue(p);
 }
 
 /* CC as configure chose it, and what it says it is. */
@@ -435,9 +288,14 @@ static int complete_configure(struct pipeline *p)
     int rc = modules_gate(makefile, p->opts->recipe, &p->build->missing);
     if (rc < 0)
         return err_context(rc, "%s", p->build->name);
-    if (p->build->missing.n > 0) {
-        autofree char *list = strv_join(&p->build->missing, ", ");
-        note("%s: goes on without the optional %s", p->build->name, list);
+    autofree char *list = strv_join(&p->build->missing, " ");
+    bool told = false;
+    for (size_t i = 0; i < p->n_all; i++)
+        told |= p->all[i].configured_now;
+    if (*list && !told) {
+        autofree char *command = distro_install_command(&p->build->missing);
+        note("%s: without %s, which configure could not find%s%s", p->build->name, list,
+             command ? "; " : "", command ? command : "");
     }
     p->configured_now = true;
     learn_compiler(p);
@@ -445,7 +303,7 @@ static int complete_configure(struct pipeline *p)
 }
 
 /* Facts that only configure's stage gathers, for a build that goes on after it. */
-static int recover_facts(struct pipeline *p)
+int stage_recover_facts(struct pipeline *p)
 {
     autostrv words = {0};
     autofree char *makefile = path_join(p->dir, "Makefile");
@@ -459,7 +317,7 @@ static int complete(struct pipeline *p)
     double seconds = clock_now() - p->began;
     int rc = p->stage == STAGE_CONFIGURE ? complete_configure(p) : 0;
     if (rc == 0)
-        rc = remember(p, seconds);
+        rc = stage_remember(p, seconds);
     if (rc < 0)
         return rc;
     autofree char *key = timing_key(p);
@@ -468,25 +326,19 @@ static int complete(struct pipeline *p)
                     (struct timing){seconds, (long long)lseek(p->log, 0, SEEK_END)});
     progress_done(p->opts->progress, p->build->name, stage_names[p->stage], seconds);
     build_log_follow_step(&p->follow, p->build->name, true);
-    p->resumed = false;
+    p->begun = p->resumed = false;
     p->stage++;
     return 0;
 }
 
-int stage_continue(struct pipeline *p, bool *over)
+int stage_continue(struct pipeline *p)
 {
     autostrv argv = {0};
-    *over = false;
-    if (stage_waits(p))
-        return 0;
     int rc = command(p, &argv);
     if (rc < 0)
         return rc;
     p->step++;
-    if (argv.n > 0)
-        return spawn(p, &argv);
-    *over = true;
-    return complete(p);
+    return argv.n > 0 ? spawn(p, &argv) : complete(p);
 }
 
 /* ---- Failure and progress ---- */

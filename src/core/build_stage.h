@@ -29,6 +29,7 @@ struct pipeline {
 
     enum { WAITING, RUNNING, FINISHED } state;
     enum stage stage; /* the one that runs, or the one to begin with */
+    bool begun;       /* stage_begin was called for it */
     int step;         /* commands of this stage begun so far */
     struct proc proc;
     int tokens; /* of the jobserver that this pipeline holds */
@@ -46,17 +47,28 @@ struct pipeline {
 
 /* Directory, lock, environment, which stage to begin with. E_SIGNAL while waiting for the lock. */
 int stage_prepare(struct pipeline *p);
-/* Begins p->stage: log, progress, the first command. p->proc runs, or is 0 when the stage needed
- * no command and is over. */
+/* True when what p is to do next can take from another variant what that one is making now:
+ * sooner done than done again. */
+bool stage_waits(const struct pipeline *p);
+/* Begins p->stage: log, progress, the first command (stage_continue). */
 int stage_begin(struct pipeline *p);
-/* After a command ended well: begins the stage's next one (p->proc runs), or completes the stage,
- * remembers it and moves p->stage on. *over is true when the stage is. Neither, when it waits for
- * another variant: to be called again. */
-int stage_continue(struct pipeline *p, bool *over);
+/* Begins the stage's next command (p->proc runs); or, when there is none, completes the stage,
+ * remembers it and moves p->stage on, with p->begun false. */
+int stage_continue(struct pipeline *p);
 /* The command of the current step ended with `status`, which is not 0: E_BUILD with the lines that
  * matter, or 0 when this command may fail. */
 int stage_failed(struct pipeline *p, int status);
 void stage_progress(struct pipeline *p);
+/* Facts that only configure's stage gathers, for a build that goes on after it. */
+int stage_recover_facts(struct pipeline *p);
+
+/* build_prepare.c: the record of finished stages. */
+
+/* Adds p->stage to build->stages, and to the record on disk. */
+int stage_remember(struct pipeline *p, double seconds);
+/* Writes the record with `last` as its last line: "", or stage_make_begun. */
+int stage_write(const struct pipeline *p, const char *last);
+extern const char stage_make_begun[];
 void pipeline_free(struct pipeline *p);
 
 /* build_share.c: what one variant takes from another. */

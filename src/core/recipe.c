@@ -13,7 +13,7 @@
 
 /* ---- One key: where its value goes and what it must look like ---- */
 
-enum kind { TEXT, WORDS, BOOL, HEX40, HEX64, DATE, SERIES };
+enum kind { TEXT, SUFFIX, WORDS, SETTINGS, BOOL, HEX40, HEX64, DATE, SERIES };
 
 struct key {
     const char *name;
@@ -40,13 +40,13 @@ static const struct key sigstore_keys[] = {
     {"issuer", TEXT, offsetof(struct recipe, sigstore_issuer)},
 };
 static const struct key variant_keys[] = {
-    {"suffix", TEXT, offsetof(struct variant, suffix)},
+    {"suffix", SUFFIX, offsetof(struct variant, suffix)},
     {"configure", WORDS, offsetof(struct variant, configure)},
     {"free-threaded", BOOL, offsetof(struct variant, free_threaded)},
 };
 static const struct key preset_keys[] = {
     {"configure", WORDS, offsetof(struct preset, configure)},
-    {"environment", WORDS, offsetof(struct preset, environment)},
+    {"environment", SETTINGS, offsetof(struct preset, environment)},
     {"share-objects", WORDS, offsetof(struct preset, share_objects)},
 };
 static const struct key pin_keys[] = {
@@ -81,6 +81,21 @@ static bool is_series(const char *s)
     return ok;
 }
 
+/* Words like CFLAGS=-O2: a name and '='. */
+static bool are_settings(const char *s)
+{
+    autostrv words = {0};
+    strv_split(&words, s);
+    for (size_t i = 0; i < words.n; i++) {
+        const char *p = words.v[i];
+        while (isalnum((unsigned char)*p) || *p == '_')
+            p++;
+        if (*p != '=' || p == words.v[i])
+            return false;
+    }
+    return true;
+}
+
 static int bad_value(const char *section, const char *key, const char *value, const char *expected)
 {
     return fail(E_USAGE, "[%s] %s = %s: expected %s", section, key, value, expected);
@@ -108,9 +123,13 @@ static int set_value(const struct key *k, void *object, const char *section, con
         expected = "a date like 2026-08-05";
     else if (k->kind == SERIES && !is_series(value))
         expected = "a series like 3.14";
+    else if (k->kind == TEXT && !*value)
+        expected = "a value";
+    else if (k->kind == SETTINGS && !are_settings(value))
+        expected = "words like NAME=value";
     if (expected)
         return bad_value(section, k->name, value, expected);
-    if (k->kind == WORDS)
+    if (k->kind == WORDS || k->kind == SETTINGS)
         strv_split(at, value);
     else
         str_set(at, xstrdup(value));
@@ -137,7 +156,7 @@ static const struct section sections[] = {
 
 struct loading {
     struct recipe *recipe;
-    struct strv seen; /* "section\nkey" */
+    struct strv seen; /* "section\nkey", sections in one spelling */
 };
 
 static int unknown_section(const char *name)
@@ -202,8 +221,8 @@ static void *object_of(struct recipe *r, const struct section *s, const char *id
 static int check_section(const struct section *s, const char *section, const char *id)
 {
     struct release release;
-    if (s->has_id && !*id)
-        return fail(E_USAGE, "[%s]: expected [%s ID]", section, s->name);
+    if (s->has_id && (!*id || strpbrk(id, " \t")))
+        return fail(E_USAGE, "[%s]: expected [%s ID], the ID one word", section, s->name);
     if (!s->has_id && *id)
         return fail(E_USAGE, "[%s]: expected [%s] alone", section, s->name);
     if (strcmp(s->name, "pin") == 0 && !release_parse(id, &release))
@@ -211,34 +230,50 @@ static int check_section(const struct section *s, const char *section, const cha
     return 0;
 }
 
+static const struct section *find_section(const char *name)
+{
+    size_t word = strcspn(name, " ");
+    for (size_t i = 0; i < lengthof(sections); i++)
+        if (strlen(sections[i].name) == word && strncmp(sections[i].name, name, word) == 0)
+            return &sections[i];
+    return NULL;
+}
+
+static int once(struct loading *l, const struct section *s, const char *id, const char *section,
+                const char *name)
+{
+    autofree char *mark = xasprintf("%s %s\n%s", s->name, id, name);
+    if (strv_has(&l->seen, mark))
+        return fail(E_USAGE, "[%s] %s: given a second time", section, name);
+    strv_take(&l->seen, steal(&mark));
+    return 0;
+}
+
 static int on_key(void *arg, int line, const char *section, const char *name, const char *value)
 {
     (void)line;
     struct loading *l = arg;
-    if (!*section)
+    if (!*section && name)
         return fail(E_USAGE, "%s: it stands before the first [section]", name);
-    size_t word = strcspn(section, " ");
-    const char *id = section + word + strspn(section + word, " ");
-    const struct section *s = NULL;
-    for (size_t i = 0; i < lengthof(sections) && !s; i++)
-        if (strlen(sections[i].name) == word && strncmp(sections[i].name, section, word) == 0)
-            s = &sections[i];
+    const struct section *s = find_section(section);
     if (!s)
         return unknown_section(section);
+    const char *id = section + strlen(s->name);
+    id += strspn(id, " ");
     int rc = check_section(s, section, id);
     if (rc < 0)
         return rc;
+    void *object = object_of(l->recipe, s, id);
+    if (!name) /* the section begins; it may stay without keys */
+        return 0;
     const struct key *k = NULL;
     for (size_t i = 0; i < s->n_keys && !k; i++)
         if (strcmp(s->keys[i].name, name) == 0)
             k = &s->keys[i];
     if (!k)
         return unknown_key(s, section, name);
-    autofree char *mark = xasprintf("%s\n%s", section, name);
-    if (strv_has(&l->seen, mark))
-        return fail(E_USAGE, "[%s] %s: given a second time", section, name);
-    strv_take(&l->seen, steal(&mark));
-    return set_value(k, object_of(l->recipe, s, id), section, value);
+    rc = once(l, s, id, section, name);
+    return rc < 0 ? rc : set_value(k, object, section, value);
 }
 
 /* ---- The whole file ---- */

@@ -28,7 +28,7 @@ struct search {
     struct strv unverifiable[PROVIDERS]; /* releases whose pin cannot verify it */
     struct strv missing[PROVIDERS];      /* releases the provider does not offer */
     struct strv packaged;                /* what apt offers */
-    size_t tried;
+    char *hint;                          /* what the last failure says the user can do */
 };
 
 /* ---- the tree ---- */
@@ -172,7 +172,7 @@ static bool is_verifiable(const struct pin *pin, enum provider p)
 
 static void tried(struct search *s, struct source *out, const char *release, enum provider p)
 {
-    s->tried++;
+    str_set(&s->hint, xstrdup(err_hint_text()));
     note("%-9s %-8s %s", release, provider_names[p], err_message());
     strv_addf(&out->tried, "%s %s: %s", release, provider_names[p], err_message());
 }
@@ -273,7 +273,7 @@ static void summarise(struct search *s, bool newest, struct source *out)
 }
 
 static int nothing_found(struct search *s, const struct recipe *recipe,
-                         const struct pin *const *candidates, size_t n)
+                         const struct pin *const *candidates, size_t n, const struct source *out)
 {
     size_t unverifiable = 0;
     for (int p = 0; p < PROVIDERS; p++)
@@ -284,7 +284,9 @@ static int nothing_found(struct search *s, const struct recipe *recipe,
     if (s->opts->offline)
         return err_hint(rc, "--offline uses only what ungil has in %s; try without it",
                         s->opts->cache);
-    if (s->tried == 0 && unverifiable)
+    if (s->hint)
+        return err_hint(rc, "%s", s->hint);
+    if (out->tried.n == unverifiable)
         return err_hint(rc, "the recipe pins nothing to verify it by; --unpinned accepts it "
                             "unverified, and records that");
     return err_hint(rc,
@@ -315,12 +317,13 @@ int source_fetch(const struct recipe *recipe, const struct pin *const *candidate
     if (rc == 0)
         summarise(&s, out->release && strcmp(out->release, candidates[0]->release) == 0, out);
     if (rc == 0 && state == 1)
-        rc = nothing_found(&s, recipe, candidates, n);
+        rc = nothing_found(&s, recipe, candidates, n, out);
     for (int p = 0; p < PROVIDERS; p++) {
         strv_free(&s.unverifiable[p]);
         strv_free(&s.missing[p]);
     }
     strv_free(&s.packaged);
+    free(s.hint);
     return rc;
 }
 

@@ -183,12 +183,13 @@ int store_commit(struct store *s, const struct store_commit *commits, size_t n)
 
 int store_remove(struct store *s, const char *const *names, size_t n)
 {
+    /* Links first: killed here, none of them leads nowhere, and the next run makes them again. */
+    int linked = store_link_without(s, names, n);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = store_tree_drop(s, names[i]);
     if (rc < 0)
         return rc;
-    int linked = store_link(s, NULL);
     rc = store_tree_recover(s); /* deletes what was moved to stage/ */
     return rc < 0 ? rc : linked;
 }

@@ -54,8 +54,8 @@ struct store_commit {
  * foreign file in root/bin) says that everything is installed. */
 int store_commit(struct store *s, const struct store_commit *commits, size_t n);
 
-int store_remove(struct store *s, const char *const *names,
-                 size_t n); /* renamed into stage/ first, then links, then deleted */
+/* Their links go first, then each is renamed into stage/ and deleted there. */
+int store_remove(struct store *s, const char *const *names, size_t n);
 
 /* Makes root/bin what versions/ says: DESIGN section 2. `into`: another directory instead (ungil
  * link --into), whose links lead to root/bin. Names that are not ungil's own are never overwritten:

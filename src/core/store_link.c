@@ -16,6 +16,7 @@
 #include "core/receipt.h"
 #include "core/release.h"
 #include "core/store.h"
+#include "core/store_tree.h"
 
 static const char script_head[] = "#!/bin/sh\n# Made by ungil.\nexec ";
 
@@ -180,13 +181,31 @@ static int make_links(struct links *l)
                     l->own_dir ? "" : " --into DIR");
 }
 
-int store_link(const struct store *s, const char *into)
+/* Forgets the receipts of names that are about to go. */
+static void leave_out(struct receipt **list, size_t *n, const char *const *names, size_t n_names)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        bool out = false;
+        for (size_t j = 0; j < n_names && !out; j++)
+            out = strcmp(list[i]->name, names[j]) == 0;
+        if (out)
+            receipt_free(list[i]);
+        else
+            list[kept++] = list[i];
+    }
+    *n = kept;
+}
+
+static int link_but(const struct store *s, const char *into, const char *const *names,
+                    size_t n_names)
 {
     struct receipt **list;
     size_t n;
     int rc = store_list(s, &list, &n);
     if (rc < 0)
         return rc;
+    leave_out(list, &n, names, n_names);
     autofree char *dir = into ? path_absolute(into) : xstrdup(s->bin);
     struct links *l = xcalloc(1, sizeof *l);
     *l = (struct links){.s = s, .dir = dir, .own_dir = strcmp(dir, s->bin) == 0};
@@ -202,6 +221,16 @@ int store_link(const struct store *s, const char *into)
     free(l);
     store_list_free(list, n);
     return rc;
+}
+
+int store_link(const struct store *s, const char *into)
+{
+    return link_but(s, into, NULL, 0);
+}
+
+int store_link_without(const struct store *s, const char *const *names, size_t n)
+{
+    return link_but(s, NULL, names, n);
 }
 
 /* The newest GIL build; prereleases only when nothing else is there. */

@@ -3,6 +3,7 @@
 #define UNGIL_CORE_STORE_TREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct store;
 
@@ -15,5 +16,8 @@ int store_tree_drop(const struct store *s, const char *name);
 int store_tree_recover(const struct store *s);
 /* True when versions/NAME is on its way out and has to be ignored. */
 bool store_tree_dropping(const struct store *s, const char *name);
+
+/* As store_link for root/bin, as if these names were not installed. */
+int store_link_without(const struct store *s, const char *const *names, size_t n);
 
 #endif

@@ -139,25 +139,6 @@ static char *stripped(const char *path, int strip)
     return str_take(&out);
 }
 
-/* Whether a link at `path` may point to `target`; see the top of this file. */
-static bool stays_inside(const char *path, const char *target)
-{
-    if (!*target || *target == '/' || strlen(target) > PATH_LIMIT)
-        return false;
-    int up = 0;
-    for (;;) {
-        size_t n = strcspn(target, "/");
-        if (n == 2 && target[0] == '.' && target[1] == '.')
-            up++;
-        else if (n > 1 || (n == 1 && *target != '.'))
-            break;
-        if (!target[n])
-            return up < depth_of(path);
-        target += n + 1;
-    }
-    return up < depth_of(path) && depth_of(target) >= 0;
-}
-
 /* ---- One entry ---- */
 
 static int damaged(const struct unpacking *u, const char *entry)
@@ -264,7 +245,7 @@ static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const ch
     const char *target = archive.entry_symlink(e);
     if (!target)
         target = archive.entry_symlink_utf8(e);
-    if (!target || !stays_inside(path, target))
+    if (!target || !fs_link_stays_inside(path, target))
         return refuse(u, path, "is a symbolic link that leads out of the archive");
     int rc = fs_beneath_symlink(u->beneath, target, path);
     if (rc == 0)

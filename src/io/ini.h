@@ -3,9 +3,11 @@
 #ifndef UNGIL_IO_INI_H
 #define UNGIL_IO_INI_H
 
-/* Called for each key. Returns 0, or a negative error it has recorded (file and line are put in
- * front of the message). */
+/* Called for each section with key and value NULL (inih itself says nothing of one without keys),
+ * then for each key in it. Returns 0, or a negative error it has recorded (name and line are put in
+ * front of the message). `section` is "" before the first one. */
 typedef int ini_key(void *arg, int line, const char *section, const char *key, const char *value);
+/* E_USAGE for what is no INI text. */
 int ini_read_text(const char *name, const char *text, ini_key *handle, void *arg);
 
 #endif

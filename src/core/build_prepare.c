@@ -1,0 +1,192 @@
+/* What a build finds when it begins, and leaves for one that goes on after it: directory, lock,
+ * environment, the record of finished stages. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "core/build_stage.h"
+#include "core/dirs.h"
+#include "core/recipe.h"
+#include "core/source.h"
+#include "io/digest.h"
+
+/* ---- What is remembered: <dir>/ungil-stages ---- */
+
+/* The key on the first line, then "STAGE SECONDS" for each finished stage, and this when objects
+ * may be there already. */
+const char stage_make_begun[] = "begun make";
+
+static char *stages_path(const struct pipeline *p)
+{
+    return path_join(p->dir, "ungil-stages");
+}
+
+int stage_write(const struct pipeline *p, const char *last)
+{
+    autofree char *path = stages_path(p), *list = strv_join(&p->build->stages, "\n");
+    autofree char *text = xasprintf("%s\n%s\n%s", p->key, list, last);
+    return fs_write_atomic(path, text, strlen(text), 0644);
+}
+
+int stage_remember(struct pipeline *p, double seconds)
+{
+    strv_addf(&p->build->stages, "%s %.1f", stage_names[p->stage], seconds);
+    if (p->stage == STAGE_INSTALL)
+        return 0; /* the stage directory is new every time */
+    return stage_write(p, "");
+}
+
+/* The stage after the last finished one; STAGE_COPY when nothing there is of use. */
+static enum stage recall(struct pipeline *p)
+{
+    autofree char *path = stages_path(p), *text = NULL;
+    if (fs_read_text(path, &text) < 0) {
+        err_clear();
+        return STAGE_COPY;
+    }
+    enum stage next = STAGE_COPY;
+    char *line = strtok(text, "\n");
+    if (!line || strcmp(line, p->key) != 0)
+        return STAGE_COPY;
+    while ((line = strtok(NULL, "\n")) && next < STAGE_INSTALL) {
+        size_t n = strlen(stage_names[next]);
+        if (strncmp(line, stage_names[next], n) != 0 || line[n] != ' ')
+            break;
+        strv_add(&p->build->stages, line);
+        next++;
+    }
+    p->resumed = next == STAGE_MAKE && line && strcmp(line, stage_make_begun) == 0;
+    return next;
+}
+
+/* ---- Preparation ---- */
+
+static int fingerprint_one(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)path;
+    autofree char *line =
+        xasprintf("%s\n%llo %lld %lld.%09ld\n", relative, (unsigned long long)st->st_mode,
+                  (long long)st->st_size, (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+    digest_add(arg, line, strlen(line));
+    return 0;
+}
+
+/* A source without a digest of its own is known by its files' sizes and times. */
+static int make_key(struct pipeline *p)
+{
+    const struct source *s = p->opts->source;
+    const char *id = s->tree ? s->tree : s->commit ? s->commit : s->sha256;
+    char hex[SHA256_HEX] = "";
+    int rc = 0;
+    if (!id) {
+        struct digest *d = digest_new();
+        rc = fs_walk(s->dir, fingerprint_one, d);
+        digest_hex(d, hex);
+        digest_free(d);
+    }
+    str_set(&p->key, xasprintf("inputs %s source %s", p->build->inputs, id ? id : hex));
+    return rc;
+}
+
+static void make_environment(struct pipeline *p)
+{
+    proc_clean_environment(&p->env);
+    const struct strv *preset = &p->opts->preset->environment;
+    for (size_t i = 0; i < preset->n; i++) {
+        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
+        if (!env_get(&p->env, name)) /* the caller's own is heard, as for CC and CFLAGS */
+            strv_add(&p->env, preset->v[i]);
+    }
+}
+
+/* False: the file was removed by its last owner while we waited; open it again. */
+static bool lock_is_current(int fd, const char *path)
+{
+    struct stat mine, there;
+    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev &&
+           mine.st_ino == there.st_ino;
+}
+
+static int lock_dir(struct pipeline *p)
+{
+    autofree char *path = xasprintf("%s.lock", p->dir);
+    for (bool told = false;;) {
+        if (p->lock >= 0)
+            close(p->lock);
+        p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (p->lock < 0)
+            return fail_errno(E_FAILED, "cannot make the lock %s", path);
+        if (flock(p->lock, LOCK_EX | LOCK_NB) < 0) {
+            if (errno != EWOULDBLOCK && errno != EINTR)
+                return fail_errno(E_FAILED, "cannot lock %s", path);
+        } else if (lock_is_current(p->lock, path)) {
+            return 0;
+        } else {
+            continue;
+        }
+        if (!told)
+            note("%s: another ungil builds it in %s; waiting", p->build->name, p->dir);
+        told = true;
+        clock_sleep(0.25);
+        if (proc_check() < 0)
+            return E_SIGNAL;
+    }
+}
+
+static long source_time(const struct source *s)
+{
+    struct stat st;
+    long date = s->date ? clock_epoch(s->date) : -1;
+    autofree char *configure = path_join(s->dir, "configure");
+    if (date <= 0 && stat(configure, &st) == 0)
+        date = (long)st.st_mtime;
+    return date > 0 ? date : 1;
+}
+
+int stage_prepare(struct pipeline *p)
+{
+    autofree char *base = xasprintf("%s/build", p->opts->cache);
+    autofree char *logs = xasprintf("%s/log", p->opts->cache);
+    int rc = fs_mkdirs(base, 0755);
+    if (rc == 0)
+        rc = fs_mkdirs(logs, 0755);
+    if (rc == 0)
+        rc = make_key(p);
+    if (rc < 0)
+        return rc;
+    p->dir = xasprintf("%s/%s-%.12s", base, p->build->name, p->build->inputs);
+    str_set(&p->build->directory, xstrdup(p->dir));
+    autofree char *configured = dirs_configured_prefix(p->build->name);
+    str_set(&p->build->prefix, xasprintf("%s%s", p->build->destdir, configured));
+    make_environment(p);
+    p->mtime = source_time(p->opts->source);
+    rc = lock_dir(p);
+    if (rc < 0)
+        return rc;
+    p->stage = recall(p);
+    if (p->stage > STAGE_COPY)
+        note("%s: going on with %s", p->build->name, stage_names[p->stage]);
+    return p->stage > STAGE_CONFIGURE ? stage_recover_facts(p) : 0;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+    build_log_follow_close(&p->follow);
+    if (p->log >= 0)
+        close(p->log);
+    if (p->lock >= 0)
+        close(p->lock);
+    free(p->dir);
+    free(p->key);
+    free(p->log_path);
+    strv_free(&p->env);
+    strv_free(&p->shared_objects);
+}

@@ -1,0 +1,261 @@
+# What root/bin, the lock and the stages are, on prefixes made by hand: no build is needed.
+
+load helpers
+
+teardown() {
+	rm -rf "${OPEN:-}"
+	common_teardown
+}
+
+# prefix NAME...: installed prefixes that hold what the store and the verbs look at
+prefix() {
+	local name release series suffix p program
+	for name; do
+		release=${name%%[a-z-]*} suffix=''
+		case $name in
+		*rc*) release=$name ;;
+		*) suffix=${name#"$release"} ;;
+		esac
+		series=$(cut -d. -f1,2 <<<"$release") p=$UNGIL_ROOT/versions/$name
+		mkdir -p "$p/bin"
+		for program in python pip idle pydoc; do
+			printf '#!/bin/sh\necho %s %s "$@"\n' "$name" $program >"$p/bin/$program$series$suffix"
+		done
+		printf '#!/bin/sh\necho %s config\n' "$name" >"$p/bin/python$series$suffix-config"
+		ln -s "python$series$suffix" "$p/bin/python"
+		chmod +x "$p"/bin/*
+		cat >"$p/ungil.json" <<END
+{"format": 1, "name": "$name", "release": "$release", "series": "$series", "suffix": "$suffix", "variant": "v",
+ "preset": "quick", "inputs": "i", "installed": "2026-08-05T12:00:00Z", "free_threaded": $([ "$suffix" = t ] && echo true || echo false),
+ "verify": {"verdict": "proven", "checks": []}}
+END
+	done
+}
+
+says() { # says NAME TEXT: what ROOT/bin/NAME prints
+	run "$UNGIL_ROOT/bin/$1" 'a  b'
+	assert_output "$2 a  b"
+}
+
+# hold_lock: somebody holds the root's lock; sets holder to its process id
+hold_lock() {
+	background bash -c 'exec 9>>"$UNGIL_ROOT/lock"; flock 9; exec sleep 60'
+	holder=$PID
+	within 5 bash -c '! flock -n "$UNGIL_ROOT/lock" true'
+}
+
+@test "several releases of a series: the newest owns its names, python is the newest stable GIL build" {
+	prefix 3.13.5 3.14.7 3.14.10 3.14.7t 3.15.0rc1 3.15.0rc1t
+	rm -r "$UNGIL_ROOT/versions/3.15.0rc1t"
+	run ungil link
+	assert_exit 0
+	says python3.14 "3.14.10 python"
+	says python3.14t "3.14.7t python"
+	says pip3.14t "3.14.7t pip"
+	says python3.15 "3.15.0rc1 python"
+	says python3.13 "3.13.5 python"
+	says python3 "3.14.10 python"
+	says python "3.14.10 python"
+	run ungil list
+	assert_line --index 1 --regexp '^3\.15\.0rc1 '
+	assert_line --index 2 --regexp '^3\.14\.10 .* default$'
+	run ungil remove 3.14.10
+	assert_exit 0
+	assert_output --partial "removed: 3.14.10"
+	says python3.14 "3.14.7 python"
+	says python "3.14.7 python"
+}
+
+@test "python3.14 is never the free-threaded build" {
+	prefix 3.14.7t
+	run ungil link
+	assert_exit 0
+	for name in python3.14 python3 python pip3.14; do
+		assert_not_exist "$UNGIL_ROOT/bin/$name"
+	done
+	says python3.14t "3.14.7t python"
+	run ungil link --default 3.14t
+	assert_exit 0
+	says python "3.14.7t python"
+	run ungil list --json
+	assert_output --partial '"default": "3.14.7t"'
+	run ungil link --default auto
+	assert_not_exist "$UNGIL_ROOT/bin/python"
+}
+
+@test "remove: one name is one prefix, its companion is named, a series is refused" {
+	prefix 3.14.7 3.14.7t
+	run ungil remove 3.14
+	assert_exit 2
+	assert_output --partial "ungil remove 3.14.7"
+	run ungil remove 3.14.7 3.14.8
+	assert_exit 1
+	assert_dir_exist "$UNGIL_ROOT/versions/3.14.7"
+	run ungil remove 3.14.7
+	assert_exit 0
+	assert_output --partial "still installed: 3.14.7t"
+	assert_not_exist "$UNGIL_ROOT/versions/3.14.7"
+	run ungil remove ../versions/3.14.7t
+	[ "$status" -ne 0 ]
+	assert_dir_exist "$UNGIL_ROOT/versions/3.14.7t"
+	run ungil remove --json 3.14.7t
+	assert_output --partial '"removed": ['
+	run ls -A "$UNGIL_ROOT/bin" "$UNGIL_ROOT/versions" "$UNGIL_ROOT/stage"
+	refute_output --partial 3.14
+}
+
+@test "a prefix whose receipt is broken can be removed" {
+	prefix 3.14.7
+	echo '{' >"$UNGIL_ROOT/versions/3.14.7/ungil.json"
+	run ungil which 3.14.7
+	assert_exit 1
+	run ungil remove 3.14.7
+	assert_exit 0
+	assert_not_exist "$UNGIL_ROOT/versions/3.14.7"
+}
+
+@test "link --into follows what is installed, needs no write access to the root, takes its own links away" {
+	prefix 3.14.7 3.14.7t
+	run ungil link
+	mkdir into && ln -s /usr/bin/env into/other
+	run ungil link --into into
+	assert_exit 0
+	run into/python3.14t -c x
+	assert_output "3.14.7t python -c x"
+	prefix 3.14.8
+	ungil link
+	run into/python3.14
+	assert_output "3.14.8 python"
+	ungil remove 3.14.7t
+	ungil link --into into
+	assert_not_exist into/python3.14t
+	assert_link_exist into/other
+}
+
+@test "who waits is told for whom; whoever is killed holds nothing" {
+	prefix 3.14.7
+	ungil link
+	printf '4711\nungil install 3.14\n2026-08-05T12:00:00Z\n' >"$UNGIL_ROOT/lock"
+	hold_lock
+	run ungil link --lock-wait 0
+	assert_exit 7
+	assert_output --partial "pid 4711 (ungil install 3.14), since 2026-08-05T12:00:00Z"
+	background bash -c '"$UNGIL" link >waited 2>&1; echo "exit $?" >>waited'
+	waiter=$PID
+	within 5 grep -q "waiting for another ungil: pid 4711" waited
+	run ungil list # needs no lock
+	assert_exit 0
+	kill -9 $holder
+	within 5 grep -q "exit 0" waited
+	wait $waiter
+}
+
+@test "Ctrl-C ends the waiting" {
+	mkdir -p "$UNGIL_ROOT"
+	hold_lock
+	background "$UNGIL" link
+	waiter=$PID
+	sleep 0.3
+	kill -TERM $waiter
+	status=0
+	wait $waiter || status=$?
+	assert_equal "$status" 143
+	kill -9 $holder
+}
+
+@test "a root that belongs to somebody else: what can be done is said, and reading works" {
+	as=()
+	if [ "$(id -u)" -eq 0 ]; then
+		# another user may not look into the test's own directory
+		command -v setpriv >/dev/null || skip "no setpriv"
+		as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+		OPEN=$(mktemp -d)
+		chmod 755 "$OPEN"
+		cp "$UNGIL" "$OPEN/ungil"
+		export UNGIL=$OPEN/ungil UNGIL_ROOT=$OPEN/root
+	fi
+	prefix 3.14.7
+	ungil link
+	if [ "$(id -u)" -ne 0 ]; then chmod a-w "$UNGIL_ROOT" "$UNGIL_ROOT"/*; fi
+	run timeout 20 "${as[@]}" "$UNGIL" link
+	assert_exit 1
+	assert_output --partial "Permission denied"
+	assert_output --partial "--root"
+	assert_output --partial UNGIL_ROOT
+	assert_output --partial sudo
+	run timeout 20 "${as[@]}" "$UNGIL" list
+	assert_exit 0
+	assert_output --partial 3.14.7
+}
+
+@test "exec: first in PATH, PYTHONHOME of another interpreter stays behind" {
+	prefix 3.14.7t
+	PYTHONHOME=/nowhere PYTHONPATH=kept run ungil exec 3.14t sh -c 'python; echo "${PYTHONHOME-none} $PYTHONPATH"'
+	assert_exit 0
+	assert_line "3.14.7t python"
+	assert_line "none kept"
+	run ungil exec 3.14t -- sh -c 'kill -PIPE $$; echo not ignored'
+	assert_exit 141
+	run ungil exec 3.14t
+	assert_exit 2
+}
+
+@test "clean --dry-run tells what clean would delete; what later builds gain from stays without --all" {
+	prefix 3.14.7
+	cache=$XDG_CACHE_HOME/ungil
+	mkdir -p "$cache/tarballs" "$cache/build/x" "$cache/training" "$UNGIL_ROOT/stage/failed-3.14.7t"
+	head -c 300000 /dev/urandom | tee "$cache/tarballs/a" "$cache/training/b" >"$UNGIL_ROOT/stage/failed-3.14.7t/c"
+	run ungil clean --dry-run
+	assert_exit 0
+	assert_output --partial "$cache/tarballs"
+	assert_output --partial "would be freed"
+	assert_file_exist "$cache/tarballs/a"
+	run ungil clean
+	assert_exit 0
+	assert_not_exist "$cache/tarballs"
+	assert_not_exist "$cache/build"
+	assert_not_exist "$UNGIL_ROOT/stage/failed-3.14.7t"
+	assert_file_exist "$cache/training/b"
+	assert_dir_exist "$UNGIL_ROOT/versions/3.14.7"
+	run ungil clean --all --json
+	assert_output --partial '"bytes"'
+	assert_not_exist "$cache/training"
+	UNGIL_ROOT=$PWD/none run ungil clean
+	assert_exit 0
+	assert_not_exist none
+}
+
+@test "recipe: list, show, check" {
+	UNGIL_RECIPES=$TOP/recipes
+	run ungil recipe list
+	assert_exit 0
+	assert_line --regexp '^3\.14 +3\.14\.[0-9]+ '
+	run bash -c '"$UNGIL" recipe show --json 3.14 | python3 -m json.tool'
+	assert_exit 0
+	assert_output --partial '"series": "3.14"'
+	run ungil recipe show 3.14
+	assert_output --partial "--disable-gil"
+	sed 's/^series/serie/' "$TOP/recipes/3.14.ini" >bad.ini
+	run ungil recipe check bad.ini
+	assert_exit 2
+	assert_output --partial "bad.ini"
+	assert_output --partial "serie"
+	run ungil recipe frobnicate
+	assert_exit 2
+}
+
+@test "list and which of two prefixes take at most 5 ms" {
+	if grep -q __asan_init "$UNGIL"; then skip "a sanitizer takes longer to start"; fi
+	prefix 3.14.7 3.14.7t
+	python3 - <<'END'
+import os, subprocess, time
+for words in ["list"], ["which", "3.14t"]:
+    best = 1
+    for _ in range(20):
+        start = time.perf_counter()
+        subprocess.run([os.environ["UNGIL"], *words], check=True, stdout=subprocess.DEVNULL)
+        best = min(best, time.perf_counter() - start)
+    print(words, f"{best * 1000:.1f} ms")
+    assert best < 0.005, best
+END
+}
