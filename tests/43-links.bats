@@ -244,6 +244,36 @@ hold_lock() {
 	assert_exit 2
 }
 
+@test "a root in the lower layer of an image, where nothing can be renamed" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount an overlay"
+	unshare --mount true 2>/dev/null || skip "may not mount"
+	mini_upstream
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	before=$(sed -n 's/.*"installed": //p' "$UNGIL_ROOT/versions/3.99.1t/ungil.json")
+	sleep 1
+	mkdir layers
+	run timeout 100 unshare --mount --propagation private bash -c '
+		mount -t tmpfs tmpfs layers && mkdir layers/upper layers/work || exit 99
+		mount -t overlay overlay -o "lowerdir=$UNGIL_ROOT,upperdir=layers/upper,workdir=layers/work" "$UNGIL_ROOT" || exit 99
+		python3 -c "import os; os.rename(os.environ[\"UNGIL_ROOT\"] + \"/versions/3.99.1\", os.environ[\"UNGIL_ROOT\"] + \"/x\")" &&
+			echo "it can be renamed"
+		"$UNGIL" remove 3.99.1 || exit 1
+		"$UNGIL" install 3.99.1 --no-bench --force || exit 1
+		"$UNGIL" verify --files || exit 1
+		sed -n "s/.*\"installed\": /installed: /p" "$UNGIL_ROOT/versions/3.99.1t/ungil.json"
+		ls -A "$UNGIL_ROOT/versions" "$UNGIL_ROOT/stage"'
+	if [ "$status" -eq 99 ]; then skip "no overlay here"; fi
+	assert_exit 0
+	refute_output --partial "it can be renamed"
+	assert_output --partial "installed: "
+	refute_output --partial "installed: $before"
+	assert_line 3.99.1
+	assert_line 3.99.1t
+	refute_output --partial .new-
+	refute_output --partial .dropping-
+}
+
 @test "list and which of two prefixes take at most 5 ms" {
 	if grep -q __asan_init "$UNGIL"; then skip "a sanitizer takes longer to start"; fi
 	prefix 3.14.7 3.14.7t

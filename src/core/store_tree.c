@@ -58,9 +58,9 @@ int store_tree_drop(const struct store *s, const char *name)
     autofree char *aside = path_join(dir, "removed");
     if (rename(path, aside) == 0)
         return fs_sync_dir(s->versions);
-    if (errno == EXDEV)
-        return drop_in_place(s, name);
-    return fail_errno(E_FAILED, "cannot remove %s", path);
+    rc = errno == EXDEV ? 0 : fail_errno(E_FAILED, "cannot remove %s", path);
+    rmdir(dir);
+    return rc < 0 ? rc : drop_in_place(s, name);
 }
 
 /* Puts .new-NAME where it belongs. */
