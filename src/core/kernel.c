@@ -40,14 +40,24 @@ static bool known(const char *kernel)
     return false;
 }
 
+/* A kernel has nothing to put in order: no grace, so that ungil ends at once when interrupted. */
+static void kill_now(struct kernel *k)
+{
+    int status;
+    proc_kill(&k->proc, SIGKILL);
+    for (double end = clock_now() + 1; !proc_ended(&k->proc, &status) && clock_now() < end;)
+        clock_sleep(0.005);
+}
+
 static void release(struct kernel *k)
 {
     if (k->answers >= 0)
         close(k->answers);
     if (k->output >= 0)
         close(k->output);
-    if (k->dir)
-        fs_remove_tree(k->dir);
+    /* What was killed a moment ago may still be making a file there. */
+    for (int tries = 0; k->dir && tries < 5 && fs_remove_tree(k->dir) < 0; tries++)
+        clock_sleep(0.05);
     free(k->dir);
     *k = (struct kernel)KERNEL_INIT;
 }
@@ -140,14 +150,12 @@ static int collect(struct kernel *k, struct str *text, int *status)
     pid_t group = k->proc.pid;
     while (!proc_ended(&k->proc, status)) {
         if (proc_check() < 0) {
-            struct proc *p = &k->proc;
-            proc_stop_all(&p, 1, proc_interrupted());
+            kill_now(k);
             return E_SIGNAL;
         }
         double left = k->deadline - clock_now();
         if (left <= 0) {
-            proc_kill(&k->proc, SIGKILL);
-            proc_wait(&k->proc, 5, status);
+            kill_now(k);
             return fail(E_FAILED, "did not end within %.0f s and was killed", k->run->seconds);
         }
         struct pollfd pf[2] = {{.fd = proc_signal_fd(), .events = POLLIN},
@@ -247,8 +255,7 @@ void kernel_abandon(struct kernel *k)
 {
     if (!k->dir)
         return;
-    struct proc *p = &k->proc;
-    proc_stop_all(&p, 1, SIGTERM);
+    kill_now(k);
     release(k);
 }
 
