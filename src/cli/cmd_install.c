@@ -66,19 +66,19 @@ static void options(struct optset *set)
     table(set, &o);
 }
 
-/* "installed" and "unchanged" of the report, a line each. */
-static void print_names(json_t *report, const char *key, const char *word)
+/* A list of the report, a line each. */
+static void print_names(json_t *report, const char *key, const char *words)
 {
     size_t i;
     json_t *entry;
     json_array_foreach(json_object_get(report, key), i, entry)
-        printf("%-10s %-10s %s\n", word, json_string_value(json_object_get(entry, "name")),
+        printf("%-9s %-17s  %s\n", json_string_value(json_object_get(entry, "name")), words,
                json_string_value(json_object_get(entry, "prefix")));
 }
 
 static void print_report(json_t *report, const char *root)
 {
-    print_names(report, "unchanged", "unchanged");
+    print_names(report, "unchanged", "already installed");
     print_names(report, "installed", "installed");
     json_t *bench = json_object_get(report, "bench");
     if (bench) {
