@@ -89,12 +89,17 @@ static int verify(struct finish *f, const struct plan *plan, const struct source
     autofree char *python = finish_python(f->build.prefix, plan->recipe->series, v->suffix);
     autofree char *control =
         v->free_threaded && f->sibling ? finish_python(f->sibling, plan->recipe->series, "") : NULL;
+    /* The flags CPython gives itself: "t" without the GIL, "d" with debugging. */
+    autofree char *abiflags = xasprintf("%s%s", v->free_threaded ? "t" : "",
+                                        strv_has(&v->configure, "--with-pydebug") ? "d" : "");
     struct verify_opts o = {
         .python = python,
         .prefix = f->build.prefix,
         .release = source->release,
         .free_threaded = v->free_threaded,
+        .abiflags = abiflags,
         .required = &plan->recipe->required,
+        .optional = &plan->recipe->optional,
         .control = control && fs_exists(control) ? control : NULL,
         .who = f->name,
         .progress = opts->progress,
