@@ -245,8 +245,12 @@ static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const ch
     const char *target = archive.entry_symlink(e);
     if (!target)
         target = archive.entry_symlink_utf8(e);
-    if (!target || !fs_link_stays_inside(path, target))
-        return refuse(u, path, "is a symbolic link that leads out of the archive");
+    if (!target || !fs_link_stays_inside(path, target)) {
+        autofree char *shown = printable(target ? target : "");
+        autofree char *why =
+            xasprintf("is a symbolic link that leads out of the archive, to \"%s\"", shown);
+        return refuse(u, path, why);
+    }
     int rc = fs_beneath_symlink(u->beneath, target, path);
     if (rc == 0)
         set_late(u, path, mtime_of(e));
