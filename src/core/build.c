@@ -213,7 +213,8 @@ static int clean_one(const char *dir)
     autofd lock = open(path, O_RDWR | O_CLOEXEC);
     if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0)
         return 0;
-    /* First what says that its stages are finished: a half-deleted tree must not be gone on with. */
+    /* First what says that its stages are finished: a half-deleted tree must not be gone on with.
+     */
     autofree char *finished = path_join(dir, "ungil-stages");
     unlink(finished);
     int rc = fs_remove_tree(dir);

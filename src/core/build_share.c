@@ -16,13 +16,14 @@
 /* ---- configure's cache ---- */
 
 /* Checks that every variant makes for itself. None of CPython 3.13 to 3.15 answers otherwise for
- * --disable-gil; most of these are for other variants (compiler flags, JIT, sanitizers, debug).
- * no_as_needed: the check sets a variable besides its answer, which a cached answer leaves unset.
- */
-static bool depends_on_variant(const char *line)
+ * --disable-gil; most of these are for other variants (compiler flags, JIT, sanitizers, debug). Two
+ * are here because CPython's configure cannot take their answers from a cache: no_as_needed sets a
+ * variable besides, which a cached answer leaves unset; asm_for_x64 is asked for before it is
+ * checked, so that only a cached answer is heard, and libmpdec is built another way. */
+static bool is_checked_each_time(const char *line)
 {
-    static const char *const words[] = {"gil",     "mimalloc", "jit",         "tail_call",
-                                        "sanitiz", "debug",    "no_as_needed"};
+    static const char *const words[] = {"gil",     "mimalloc", "jit",          "tail_call",
+                                        "sanitiz", "debug",    "no_as_needed", "asm_for_x64"};
     if (!str_starts(line, "ac_cv_"))
         return false;
     autofree char *name = xstrndup(line, strcspn(line, "="));
@@ -58,7 +59,7 @@ int share_configure_cache(struct pipeline *p)
     for (const char *at = text; *at;) {
         size_t n = strcspn(at, "\n");
         n += at[n] == '\n';
-        if (!depends_on_variant(at))
+        if (!is_checked_each_time(at))
             str_addn(&kept, at, n);
         at += n;
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -343,17 +344,28 @@ int stage_continue(struct pipeline *p)
 
 /* ---- Failure and progress ---- */
 
-static const char *what_to_do(const struct pipeline *p, const char *lines)
+/* A disk so full that not even the log could say so. */
+static bool is_full(const char *path)
 {
-    if (strstr(lines, "No space left on device") || strstr(lines, "Disk quota exceeded"))
-        return "free some space (\"ungil clean\" empties caches) and run the same command again: "
-               "it goes on from there";
-    if (p->stage == STAGE_CONFIGURE && strstr(lines, "C compiler cannot create executables"))
-        return "the compiler does not work; config.log in the build directory says why";
+    struct statvfs v;
+    return statvfs(path, &v) == 0 && v.f_blocks > 0 && v.f_bavail * (v.f_frsize / 512) < 2048;
+}
+
+static int add_advice(int rc, const struct pipeline *p, const char *lines)
+{
+    static const char again[] = "run the same command again: it goes on from there";
+    const char *full = is_full(p->opts->cache)          ? p->opts->cache
+                       : is_full(p->build->destdir)     ? p->build->destdir
+                       : strstr(lines, "No space left") ? "the file system"
+                                                        : NULL;
+    const char *cc = env_get(&p->env, "CC");
+    if (full)
+        return err_hint(rc, "%s is full; make some room (\"ungil clean\" empties caches) and %s",
+                        full, again);
     if (p->stage == STAGE_CONFIGURE)
-        return "config.log in the build directory says what each check saw";
-    return "the log holds everything; after a repair run the same command again: it goes on from "
-           "there";
+        return err_hint(rc, "%s/config.log says what each check saw%s%s%s", p->dir,
+                        cc ? "; CC in the environment is \"" : "", cc ? cc : "", cc ? "\"" : "");
+    return err_hint(rc, "the log holds everything; after a repair %s", again);
 }
 
 int stage_failed(struct pipeline *p, int status)
@@ -371,11 +383,7 @@ int stage_failed(struct pipeline *p, int status)
         str_addf(&shown, "\n    %s", line);
     int rc = fail(E_BUILD, "%s: %s failed (%s); its log is %s%s", p->build->name,
                   stage_names[p->stage], how, p->log_path, shown.s ? shown.s : "");
-    const char *cc = env_get(&p->env, "CC");
-    const char *advice = what_to_do(p, shown.s ? shown.s : "");
-    if (p->stage == STAGE_CONFIGURE && cc)
-        return err_hint(rc, "%s; CC is \"%s\" in the environment", advice, cc);
-    return err_hint(rc, "%s", advice);
+    return add_advice(rc, p, shown.s ? shown.s : "");
 }
 
 void stage_progress(struct pipeline *p)
