@@ -35,11 +35,9 @@ killed() {
 		case $((i % 4)) in
 		0 | 1) killed $((RANDOM % (full + 1))) "$UNGIL" install 3.99.1 --no-bench ;;
 		2) killed $((again / 2 + RANDOM % (again / 2 + 50))) "$UNGIL" install 3.99.1 --no-bench --force ;;
-		3)
-			killed $((RANDOM % (gone + 2))) "$UNGIL" remove 3.99.1 3.99.1t
-			;;
+		3) killed $((RANDOM % (gone + 2))) "$UNGIL" remove 3.99.1 3.99.1t ;;
 		esac
-		assert_store_is_sound
+		assert_store_is_sound killed
 		if ((i % 10 == 5)); then
 			run ungil install 3.99.1 --no-bench
 			assert_exit 0
@@ -63,10 +61,10 @@ killed() {
 		for nth in 1 2 3 5 8; do
 			run timeout 60 strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$nth \
 				"$UNGIL" install 3.99.1 --no-bench --force
-			assert_store_is_sound
+			assert_store_is_sound killed
 			run timeout 60 strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$nth \
 				"$UNGIL" remove 3.99.1t
-			assert_store_is_sound
+			assert_store_is_sound killed
 		done
 	done
 	run ungil install 3.99.1 --no-bench

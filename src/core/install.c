@@ -248,7 +248,7 @@ static int provision(struct install *in)
     for (size_t i = 0; rc == 0 && i < in->n; i++)
         rc = build_clean(&in->all[i].build, 1, &bo);
     if (rc == 0 && !o->keep_build)
-        rc = fs_remove_tree(in->source.dir);
+        rc = source_remove(&in->source);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -35,6 +36,13 @@ struct search {
 
 static const char origin_name[] =
     ".ungil-source"; /* in the tree: what it is, and that it is whole */
+
+int source_remove(const struct source *s)
+{
+    autofree char *origin = path_join(s->dir, origin_name);
+    unlink(origin);
+    return fs_remove_tree(s->dir);
+}
 
 char *source_tree(const struct attempt *a, const char *id)
 {

@@ -45,6 +45,8 @@ struct source {
  * mismatch is never passed over). */
 int source_fetch(const struct recipe *recipe, const struct pin *const *candidates, size_t n,
                  const struct source_opts *opts, struct source *out);
+/* Deletes the tree; killed half-way, what is left is not taken for a source. */
+int source_remove(const struct source *s);
 void source_free(struct source *s);
 
 #endif
