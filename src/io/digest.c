@@ -1,8 +1,12 @@
+/* The SHA256_ functions and not EVP: the latter first reads OpenSSL's configuration and sets up a
+ * provider, which costs 1 ms of every start, and an install with nothing to do has 5. They are
+ * called deprecated since 3.0, and compute the same with the same assembly. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "io/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,45 +17,31 @@
 #include "base/str.h"
 
 struct digest {
-    EVP_MD_CTX *ctx;
+    SHA256_CTX ctx;
 };
-
-/* libcrypto's SHA-256 fails only without memory or when it was built without the algorithm. */
-static void must(int ok)
-{
-    if (ok != 1) {
-        fputs("ungil: libcrypto cannot compute SHA-256\n", stderr);
-        abort();
-    }
-}
 
 struct digest *digest_new(void)
 {
     struct digest *d = xcalloc(1, sizeof *d);
-    d->ctx = EVP_MD_CTX_new();
-    must(d->ctx && EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) == 1);
+    SHA256_Init(&d->ctx);
     return d;
 }
 
 void digest_add(struct digest *d, const void *data, size_t size)
 {
-    must(EVP_DigestUpdate(d->ctx, data, size));
+    SHA256_Update(&d->ctx, data, size);
 }
 
 void digest_hex(struct digest *d, char hex[SHA256_HEX])
 {
-    unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    must(EVP_DigestFinal_ex(d->ctx, raw, &size));
-    for (unsigned i = 0; i < size && i < 32; i++)
+    unsigned char raw[SHA256_DIGEST_LENGTH];
+    SHA256_Final(raw, &d->ctx);
+    for (size_t i = 0; i < sizeof raw; i++)
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 }
 
 void digest_free(struct digest *d)
 {
-    if (!d)
-        return;
-    EVP_MD_CTX_free(d->ctx);
     free(d);
 }
 
