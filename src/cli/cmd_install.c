@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cpu.h"
@@ -92,6 +93,13 @@ static void print_report(json_t *report, const char *root)
         note("\nTo have them in PATH:  export PATH=\"%s/bin:$PATH\"", root);
 }
 
+/* The most memory ungil itself held at once, its children not counted; bytes. */
+static json_int_t peak_memory(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
+}
+
 static int action(struct install_opts *o, const struct strv *specs)
 {
     autofree char *root = dirs_root(common.root);
@@ -108,6 +116,9 @@ static int action(struct install_opts *o, const struct strv *specs)
     o->progress = o->source.progress = progress_display_begin();
     int rc = install_run((const char *const *)specs->v, specs->n, o, &report);
     progress_display_end();
+    char peak[16];
+    json_object_set_new(report, "peak_memory", json_integer(peak_memory()));
+    detail("peak memory of ungil itself: %s", str_bytes(peak, (unsigned long long)peak_memory()));
     if (rc == 0 && common.json)
         print_json(json_incref(report));
     else if (rc == 0)
