@@ -26,6 +26,13 @@ setup() {
 	assert_output ''
 }
 
+@test "real: ungil itself took at most 32 MiB to fetch, build, verify, install and measure" {
+	run python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["peak_memory"] / 1048576)' "$BUILD/real-pair/report.json"
+	assert_exit 0
+	run awk -v mib="$output" 'BEGIN { print (mib > 1 && mib <= 32) ? "good" : mib " MiB" }'
+	assert_output good
+}
+
 @test "real: verify --files passes" {
 	run ungil verify --files
 	assert_exit 0

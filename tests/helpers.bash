@@ -264,8 +264,8 @@ real_pair() {
 			flock -u 8
 			fail "the real pair could not be built: see $keep/log"
 		fi
-		if ! XDG_CACHE_HOME=$keep/cache timeout 1500 "$UNGIL" install "$REAL" --source "$(cat "$keep/tarball")" \
-			>"$keep/log" 2>&1 3>&- 8>&- </dev/null; then
+		if ! XDG_CACHE_HOME=$keep/cache timeout 1500 "$UNGIL" install "$REAL" --source "$(cat "$keep/tarball")" --json \
+			>"$keep/report.json" 2>"$keep/log" 3>&- 8>&- </dev/null; then
 			touch "$keep/failed"
 			flock -u 8
 			tail -n 30 "$keep/log" >&2
