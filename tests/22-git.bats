@@ -45,6 +45,51 @@ store_is_empty() {
 	assert_output "$(git -C "$MINI/git/cpython.git" rev-parse 'v3.99.1^{commit}')"
 }
 
+# sshd on loopback, with a key of this test's own as the only one that opens it
+start_sshd() {
+	local port dir=$BATS_TEST_TMPDIR/ssh
+	port=$(free_port)
+	mkdir -p "$dir" "$HOME/.ssh" && chmod 700 "$HOME/.ssh"
+	if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/sshd; fi
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/host" && ssh-keygen -q -t ed25519 -N '' -f "$HOME/.ssh/id_ed25519"
+	cat >"$dir/config" <<END
+Port $port
+ListenAddress 127.0.0.1
+HostKey $dir/host
+AuthorizedKeysFile $HOME/.ssh/id_ed25519.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin prohibit-password
+END
+	background "$(PATH=$PATH:/usr/sbin command -v sshd)" -D -f "$dir/config" -E "$dir/log"
+	SERVERS+=("$PID")
+	KNOWN_HOST="[127.0.0.1]:$port $(cut -d' ' -f1,2 "$dir/host.pub")"
+	SSH_REPOSITORY=ssh://$(id -un)@127.0.0.1:$port$MINI/git/cpython.git
+	within 5 bash -c "exec 2>/dev/null 9<>/dev/tcp/127.0.0.1/$port"
+}
+
+@test "ssh://: the pinned commit with the user's own key, from a host whose key is known" {
+	[ -x /usr/sbin/sshd ] || [ -x /usr/bin/sshd ] || skip "no sshd"
+	mini_upstream
+	start_sshd
+	unset SSH_AUTH_SOCK
+	run ungil install 3.99.1t --source "$SSH_REPOSITORY"
+	assert_exit 4
+	assert_output --partial "host key is not known"
+	assert_output --partial known_hosts
+	echo "$KNOWN_HOST" >"$HOME/.ssh/known_hosts"
+	mv "$HOME/.ssh/id_ed25519" key.away
+	run ungil install 3.99.1t --source "$SSH_REPOSITORY"
+	assert_exit 4
+	assert_output --partial "access denied"
+	mv key.away "$HOME/.ssh/id_ed25519"
+	run ungil install 3.99.1t --source "$SSH_REPOSITORY"
+	assert_exit 0
+	run git -C "$XDG_CACHE_HOME/ungil/git" rev-parse 'v3.99.1^{commit}'
+	assert_output "$(git -C "$MINI/git/cpython.git" rev-parse 'v3.99.1^{commit}')"
+}
+
 @test "a second and a third release into the same store, then both from it with --offline" {
 	start_web
 	MINI_RELEASES="3.99.1 3.99.2 3.99.3" mini_upstream

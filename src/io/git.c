@@ -106,11 +106,15 @@ static const char *why(void)
     return e && e->message ? e->message : "no reason given";
 }
 
-/* Whatever libgit2 said, an interruption is the real reason when there was one. */
+/* Whatever libgit2 said, an interruption is the real reason when there was one. A server's own
+ * words may go on for lines, with raw protocol in them: the first says enough. */
 static int git_fail(int code, const char *what, const char *subject)
 {
     int rc = proc_check();
-    return rc < 0 ? rc : fail((enum err)code, "%s %s: %s", what, subject, why());
+    const char *text = why();
+    return rc < 0 ? rc
+                  : fail((enum err)code, "%s %s: %.*s", what, subject, (int)strcspn(text, "\r\n"),
+                         text);
 }
 
 /* ---- callbacks ---- */
@@ -245,14 +249,20 @@ static int check_advertised(struct job *j)
 static int connect_failure(struct job *j, int code)
 {
     j->result->host_down = true;
+    bool ssh = git_url_is_ssh(j->req->url);
+    if (code == GIT_ECERTIFICATE && ssh) {
+        int rc = git_fail(E_UNREACHABLE, "the host key is not known of", j->req->url);
+        return err_hint(rc, "connect once with ssh, which asks and adds it to ~/.ssh/known_hosts");
+    }
     if (code == GIT_ECERTIFICATE) {
         int rc = git_fail(E_UNREACHABLE, "the TLS certificate is not trusted at", j->req->url);
         return err_hint(rc, "SSL_CERT_FILE=FILE names the authority of a private mirror");
     }
     if (code == GIT_EAUTH) {
         int rc = git_fail(E_UNREACHABLE, "access denied by", j->req->url);
-        return err_hint(rc, "UNGIL_GIT_TOKEN=TOKEN is sent to https:// repositories; ssh:// uses "
-                            "your agent and default keys");
+        return err_hint(rc, "%s",
+                        ssh ? "your agent and the default keys in ~/.ssh were offered"
+                            : "UNGIL_GIT_TOKEN=TOKEN is sent to https:// repositories");
     }
     return git_fail(E_UNREACHABLE, "cannot reach", j->req->url);
 }

@@ -13,10 +13,14 @@ static bool is_scp_like(const char *text)
     return colon && at && at < colon && (!slash || colon < slash) && !strstr(text, "://");
 }
 
+bool git_url_is_ssh(const char *url)
+{
+    return str_starts(url, "ssh://") || str_starts(url, "git+ssh://") || is_scp_like(url);
+}
+
 bool git_is_url(const char *text)
 {
-    return str_starts(text, "git://") || str_starts(text, "ssh://") ||
-           str_starts(text, "git+ssh://") || is_scp_like(text) || str_ends(text, ".git") ||
+    return str_starts(text, "git://") || git_url_is_ssh(text) || str_ends(text, ".git") ||
            str_ends(text, ".git/");
 }
 
