@@ -293,7 +293,7 @@ nothing_kept() {
 	rm -rf "$XDG_CACHE_HOME"
 	run ungil install 3.99.1
 	assert_exit 0
-	assert_line --regexp '^unchanged +3\.99\.1t'
+	assert_line --regexp '^3\.99\.1t +already installed'
 	assert_equal "$(requests)" 1
 	assert_not_exist "$XDG_CACHE_HOME"
 }

@@ -196,7 +196,7 @@ assert_leads_to() {
 	run ungil install 3.99.1 --no-bench
 	assert_exit 0
 	assert_output --partial "$first"
-	assert_output --partial unchanged
+	assert_output --partial "already installed"
 	wait $first
 	assert_equal "$(grep -c '^installed' "$MINI/control/seen")" 2
 	assert_store_is_sound
