@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,8 +38,22 @@ static void on_signal(int signo)
     errno = saved;
 }
 
+/* Started with one of 0, 1, 2 closed: what is opened next (the lock of a root) would become
+ * standard output and be written over. They are taken the wrong way round, so that using one
+ * stays an error. */
+static int occupy_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            return fail_errno(E_FAILED, "cannot open /dev/null");
+    return 0;
+}
+
 int proc_init(void)
 {
+    int rc = occupy_standard_descriptors();
+    if (rc < 0)
+        return rc;
     if (pipe2(self_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         return fail_errno(E_FAILED, "cannot make a pipe");
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -79,6 +94,10 @@ void proc_signal_drain(void)
         ;
 }
 
+/* Above every descriptor that a child is passed, and below any limit (ulimit -n) one can work with.
+ */
+enum { OUT_OF_THE_WAY = 10 };
+
 /* In the child, after fork: only async-signal-safe calls. Descriptors that are to be passed are
  * first moved out of the way of their targets. */
 static int arrange_descriptors(const struct proc_opts *o)
@@ -91,13 +110,13 @@ static int arrange_descriptors(const struct proc_opts *o)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         return -1;
-    int from[7] = {fcntl(null, F_DUPFD_CLOEXEC, 64),
-                   fcntl(o->out < 0 ? null : o->out, F_DUPFD_CLOEXEC, 64),
-                   fcntl(o->err < 0 ? null : o->err, F_DUPFD_CLOEXEC, 64)};
+    int from[7] = {fcntl(null, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY),
+                   fcntl(o->out < 0 ? null : o->out, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY),
+                   fcntl(o->err < 0 ? null : o->err, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)};
     int to[7] = {0, 1, 2};
     size_t n = 3;
     for (size_t i = 0; i < lengthof(o->pass) && n < lengthof(from) && o->pass[i][1]; i++, n++) {
-        from[n] = fcntl(o->pass[i][0], F_DUPFD_CLOEXEC, 64);
+        from[n] = fcntl(o->pass[i][0], F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
         to[n] = o->pass[i][1];
     }
     for (size_t i = 0; i < n; i++)
@@ -116,6 +135,8 @@ static void child(const struct strv *argv, const struct proc_opts *o, char *cons
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(022); /* what is built has the same modes for everybody; who may enter the root is the
+                   caller's affair */
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
@@ -127,7 +148,7 @@ static void child(const struct strv *argv, const struct proc_opts *o, char *cons
         struct rlimit limit = {o->memory_limit, o->memory_limit};
         setrlimit(RLIMIT_AS, &limit);
     }
-    int up = fcntl(report, F_DUPFD_CLOEXEC, 128);
+    int up = fcntl(report, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
     if (up >= 0 && (!o->cwd || chdir(o->cwd) == 0) && arrange_descriptors(o) == 0)
         execve(argv->v[0], argv->v, envp);
     int why = errno;

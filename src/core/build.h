@@ -48,6 +48,8 @@ struct build_opts {
     const char *cache;
     int jobs;     /* --jobs, at least 1 */
     bool verbose; /* -v: stream the logs to stderr, each line with its variant in front */
+    bool again;   /* begin anew where everything is compiled already; what was interrupted before
+                     that is gone on with */
     bool keep;    /* build_clean keeps the build directories */
     const struct progress *progress;
 };

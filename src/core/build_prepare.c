@@ -63,6 +63,10 @@ static enum stage recall(struct pipeline *p)
         strv_add(&p->build->stages, line);
         next++;
     }
+    if (next == STAGE_INSTALL && p->opts->again) {
+        strv_free(&p->build->stages);
+        return STAGE_COPY;
+    }
     p->resumed = next == STAGE_MAKE && line && strcmp(line, stage_make_begun) == 0;
     return next;
 }

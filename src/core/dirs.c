@@ -1,8 +1,12 @@
 #include "core/dirs.h"
 
+#include <ctype.h>
+#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/fs.h"
 #include "base/str.h"
 
@@ -49,6 +53,24 @@ char *dirs_data(const char *below)
 {
     const char *variable = getenv("UNGIL_DATADIR");
     return below_or_itself(variable && *variable ? variable : UNGIL_DATADIR, below);
+}
+
+int dirs_check(const char *path, const char *what, const char *how)
+{
+    const char *why = NULL;
+    for (const char *p = path; *p && !why; p++)
+        if (iscntrl((unsigned char)*p))
+            why = "has a control character in its path";
+        else if (strchr("'\"`$\\", *p))
+            why = "has a quote, a backslash or \"$\" in its path";
+    json_t *text = json_string(path);
+    if (!text)
+        why = "has a path that is not UTF-8";
+    json_decref(text);
+    if (!why)
+        return 0;
+    int rc = fail(E_USAGE, "the %s %s %s: CPython cannot be built that way", what, path, why);
+    return err_hint(rc, "choose another one with %s", how);
 }
 
 char *dirs_configured_prefix(const char *name)

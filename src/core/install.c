@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "core/bench.h"
 #include "core/build.h"
+#include "core/dirs.h"
 #include "core/finish.h"
 #include "core/plan.h"
 #include "core/progress.h"
@@ -19,7 +20,7 @@
 /* One SPEC on its way through. */
 struct install {
     const struct install_opts *opts;
-    struct plan plan;
+    struct plan *plan; /* borrowed */
     struct store store;
     struct source source;
     struct finish
@@ -38,7 +39,6 @@ static void install_free(struct install *in)
     free(in->all);
     source_free(&in->source);
     store_close(&in->store);
-    plan_free(&in->plan);
 }
 
 static json_t *list_in(json_t *report, const char *key)
@@ -70,16 +70,16 @@ static int nothing_to_do(struct install *in, bool *nothing)
     int rc = store_list(&in->store, &installed, &n);
     if (rc < 0)
         return rc;
-    if (plan_satisfied(&in->plan, installed, n, in->opts->upgrade, &pin)) {
+    if (plan_satisfied(in->plan, installed, n, in->opts->upgrade, &pin)) {
         *nothing = true;
-        for (size_t v = 0; v < in->plan.n_variants; v++) {
-            autofree char *name = plan_name(pin->release, in->plan.variants[v]);
+        for (size_t v = 0; v < in->plan->n_variants; v++) {
+            autofree char *name = plan_name(pin->release, in->plan->variants[v]);
             report_name(in, "unchanged", name);
         }
-        if (!in->plan.exact && strcmp(pin->release, plan_wish(&in->plan)) != 0)
+        if (!in->plan->exact && strcmp(pin->release, plan_wish(in->plan)) != 0)
             note("%s: the recipe pins %s, which could not be had when %s was installed; --upgrade "
                  "tries again",
-                 in->plan.spec, plan_wish(&in->plan), pin->release);
+                 in->plan->spec, plan_wish(in->plan), pin->release);
     }
     store_list_free(installed, n);
     return 0;
@@ -93,11 +93,11 @@ static int choose_builds(struct install *in, const struct pin *pin)
     int rc = store_list(&in->store, &installed, &n_installed);
     if (rc < 0)
         return rc;
-    in->all = xcalloc(in->plan.n_variants, sizeof *in->all);
-    for (size_t v = 0; v < in->plan.n_variants; v++) {
-        const struct variant *variant = in->plan.variants[v];
+    in->all = xcalloc(in->plan->n_variants, sizeof *in->all);
+    for (size_t v = 0; v < in->plan->n_variants; v++) {
+        const struct variant *variant = in->plan->variants[v];
         autofree char *name = plan_name(pin->release, variant);
-        autofree char *inputs = plan_inputs(&in->plan, pin, variant);
+        autofree char *inputs = plan_inputs(in->plan, pin, variant);
         bool equal = false;
         for (size_t i = 0; i < n_installed && !in->opts->force; i++)
             equal |=
@@ -126,13 +126,14 @@ static int build(struct install *in)
         return rc;
     for (size_t i = 0; i < in->n; i++)
         builds[i] = in->all[i].build;
-    struct build_opts bo = {.recipe = in->plan.recipe,
-                            .preset = in->plan.preset,
+    struct build_opts bo = {.recipe = in->plan->recipe,
+                            .preset = in->plan->preset,
                             .source = &in->source,
                             .cache = o->cache,
                             .jobs = o->jobs,
                             .verbose = o->verbose,
                             .keep = o->keep_build,
+                            .again = o->force,
                             .progress = o->progress};
     rc = build_run(builds, in->n, &bo);
     for (size_t i = 0; i < in->n; i++)
@@ -185,7 +186,7 @@ static void keep_failed(struct install *in)
  * the pair is installed. */
 static int measure(struct install *in)
 {
-    const char *series = in->plan.recipe->series;
+    const char *series = in->plan->recipe->series;
     autofree char *gil_name = xstrdup(in->source.release);
     autofree char *ft_name = xasprintf("%st", in->source.release);
     autofree char *gil_prefix = store_prefix(&in->store, gil_name);
@@ -225,19 +226,21 @@ static int measure(struct install *in)
 static int provision(struct install *in)
 {
     const struct install_opts *o = in->opts;
-    int rc = source_fetch(in->plan.recipe, in->plan.candidates, in->plan.n_candidates, &o->source,
+    int rc = source_fetch(in->plan->recipe, in->plan->candidates, in->plan->n_candidates, &o->source,
                           &in->source);
     if (rc < 0)
         return rc;
-    const struct pin *pin = recipe_pin(in->plan.recipe, in->source.release);
-    rc = choose_builds(in, pin ? pin : &in->plan.own);
+    const struct pin *pin = recipe_pin(in->plan->recipe, in->source.release);
+    rc = choose_builds(in, pin ? pin : &in->plan->own);
+    if (rc == 0 && in->n == 0 && !o->keep_build)
+        rc = fs_remove_tree(in->source.dir);
     if (rc < 0 || in->n == 0)
         return rc;
     rc = build(in);
     if (rc < 0)
         return rc;
     find_siblings(in);
-    rc = finish_all(in->all, in->n, &in->plan, &in->source, &in->store, o);
+    rc = finish_all(in->all, in->n, in->plan, &in->source, &in->store, o);
     if (rc < 0 && rc != E_SIGNAL && o->keep_failed)
         keep_failed(in);
     if (rc == 0)
@@ -252,19 +255,12 @@ static int provision(struct install *in)
     return rc;
 }
 
-static int install_one(const char *spec, const struct install_opts *opts, json_t *report)
+static int install_one(struct plan *plan, const struct install_opts *opts, json_t *report)
 {
-    struct install in = {.opts = opts, .report = report};
-    struct plan_opts po = {.preset = opts->preset,
-                           .variant = opts->variant,
-                           .source = opts->source.from,
-                           .unpinned = opts->source.unpinned};
-    int rc = plan_make(spec, &po, &in.plan);
-    if (rc < 0)
-        return rc;
+    struct install in = {.opts = opts, .plan = plan, .report = report};
     store_open(&in.store, opts->root);
     bool nothing;
-    rc = nothing_to_do(&in, &nothing);
+    int rc = nothing_to_do(&in, &nothing);
     if (rc == 0 && !nothing) {
         rc = store_lock(&in.store, opts->command, opts->lock_wait);
         if (rc == 0)
@@ -279,19 +275,40 @@ static int install_one(const char *spec, const struct install_opts *opts, json_t
     return rc;
 }
 
+/* All SPECs are read before the first is built: a wrong one shows at once, not after minutes. */
+static int make_plans(const char *const *specs, size_t n, const struct install_opts *opts,
+                      struct plan *plans)
+{
+    struct plan_opts po = {.preset = opts->preset,
+                           .variant = opts->variant,
+                           .source = opts->source.from,
+                           .unpinned = opts->source.unpinned};
+    int rc = n == 0 ? plan_make(NULL, &po, &plans[0]) : 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = plan_make(specs[i], &po, &plans[i]);
+    return rc;
+}
+
 int install_run(const char *const *specs, size_t n, const struct install_opts *opts,
                 json_t **report)
 {
-    json_t *json = json_pack("{s:i, s:s, s:[], s:[]}", "format", 1, "root", opts->root, "installed",
-                             "unchanged");
-    int rc = 0;
-    if (n == 0)
-        rc = install_one(NULL, opts, json);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = install_one(specs[i], opts, json);
+    *report = json_pack("{s:i, s:s*, s:[], s:[]}", "format", 1, "root", opts->root, "installed",
+                        "unchanged");
+    int rc = dirs_check(opts->root, "root", "--root DIR or UNGIL_ROOT");
+    if (rc == 0)
+        rc = dirs_check(opts->cache, "cache", "XDG_CACHE_HOME");
+    if (rc < 0)
+        return rc;
+    size_t n_plans = n ? n : 1;
+    struct plan *plans = xcalloc(n_plans, sizeof *plans);
+    rc = make_plans(specs, n, opts, plans);
+    for (size_t i = 0; rc == 0 && i < n_plans; i++) {
+        rc = install_one(&plans[i], opts, *report);
         if (rc < 0 && n > 1)
             err_context(rc, "%s", specs[i]);
     }
-    *report = json;
+    for (size_t i = 0; i < n_plans; i++)
+        plan_free(&plans[i]);
+    free(plans);
     return rc;
 }

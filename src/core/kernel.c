@@ -89,13 +89,23 @@ static int spawn(struct kernel *k, int answer_to)
     return proc_spawn(&k->proc, &argv, &opts);
 }
 
+/* Like mktemp(1): one that is of no use is as good as none. */
+static const char *temporary_directory(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    autofree char *inside = xasprintf("%s/.", tmp ? tmp : "");
+    return tmp && *tmp == '/' && access(inside, W_OK | X_OK) == 0 ? tmp : "/tmp";
+}
+
 static int prepare(struct kernel *k)
 {
     if (!known(k->run->kernel))
         return fail(E_FAILED, "there is no kernel \"%s\"", k->run->kernel);
-    const char *tmp = getenv("TMPDIR");
-    int rc = fs_mkdtemp(tmp && tmp[0] == '/' ? tmp : "/tmp", "ungil-kernel", &k->dir);
-    if (rc < 0 || (rc = write_kernels(k->dir)) < 0)
+    int rc = fs_mkdtemp(temporary_directory(), "ungil-kernel", &k->dir);
+    if (rc < 0)
+        return err_hint(rc, "TMPDIR=DIR names another place for temporary files");
+    rc = write_kernels(k->dir);
+    if (rc < 0)
         return rc;
     autofree char *path = path_join(k->dir, "output");
     k->output = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0600);
