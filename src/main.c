@@ -27,7 +27,7 @@ const struct verb *const verbs[] = {
 /* clang-format on */
 const size_t n_verbs = lengthof(verbs);
 
-static const struct verb *find_verb(const char *name)
+const struct verb *verb_find(const char *name)
 {
     for (size_t i = 0; i < n_verbs; i++)
         if (strcmp(verbs[i]->name, name) == 0)
@@ -35,12 +35,38 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-static int unknown_verb(const char *name)
+/* What other programs of this kind call it. */
+static const char *verb_elsewhere(const char *name)
 {
+    static const char *const words[][2] = {{"ls", "list"},
+                                           {"versions", "list"},
+                                           {"uninstall", "remove"},
+                                           {"rm", "remove"},
+                                           {"delete", "remove"},
+                                           {"info", "show"},
+                                           {"run", "exec"},
+                                           {"default", "link --default"},
+                                           {"global", "link --default"},
+                                           {"update", "install --upgrade"},
+                                           {"upgrade", "install --upgrade"},
+                                           {"benchmark", "bench"},
+                                           {"recipes", "recipe list"}};
+    for (size_t i = 0; i < lengthof(words); i++)
+        if (strcmp(words[i][0], name) == 0)
+            return words[i][1];
+    return NULL;
+}
+
+int verb_unknown(const char *name)
+{
+    if (*name == '-')
+        return err_hint(fail(E_USAGE, "a verb comes before %s", name),
+                        "ungil VERB [OPTION]...; \"ungil help\" lists the verbs");
     const char *names[64];
     for (size_t i = 0; i < n_verbs; i++)
         names[i] = verbs[i]->name;
-    const char *nearest = str_nearest(name, names, n_verbs);
+    const char *elsewhere = verb_elsewhere(name);
+    const char *nearest = elsewhere ? elsewhere : str_nearest(name, names, n_verbs);
     int rc = fail(E_USAGE, "there is no verb \"%s\"", name);
     if (nearest)
         return err_hint(rc, "did you mean \"ungil %s\"? \"ungil help\" lists all of them", nearest);
@@ -58,8 +84,8 @@ static int run(int argc, char **argv)
         return 0;
     }
     bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
-    const struct verb *verb = find_verb(help ? "help" : argv[1]);
-    return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(argv[1]);
+    const struct verb *verb = verb_find(help ? "help" : argv[1]);
+    return verb ? verb->run(argc - 1, argv + 1) : verb_unknown(argv[1]);
 }
 
 /* Ends the way the signal would have ended ungil, so that a calling shell or make knows. */

@@ -90,6 +90,52 @@ line_of() { grep -n "$1" "$RECIPE" | cut -d: -f1; }
 	assert_output --partial "ft"
 }
 
+@test "a SPEC as other programs write it is refused with ours" {
+	for pair in v3.99.1=3.99.1 python3.99t=3.99t cpython-3.99.1=3.99.1 3,99=3.99 3.99.1T=3.99.1t ' 3.99=3.99'; do
+		run ungil install "${pair%=*}"
+		assert_exit 2
+		assert_output --partial "did you mean ${pair#*=}?"
+	done
+	run ungil install 3.99t --variant gil
+	assert_exit 2
+	assert_output --partial 'leave out --variant'
+}
+
+@test "verbs and options: the nearest one, other programs' words, no value where none belongs" {
+	for pair in instal=install uninstall=remove ls=list; do
+		for words in "${pair%=*}" "help ${pair%=*}"; do
+			# shellcheck disable=SC2086
+			run ungil $words
+			assert_exit 2
+			assert_output --partial "did you mean \"ungil ${pair#*=}\"?"
+		done
+	done
+	run ungil --root x list
+	assert_exit 2
+	assert_output --partial 'a verb comes before --root'
+	run ungil list --json=yes
+	assert_exit 2
+	assert_output --partial '--json takes no value'
+}
+
+@test "help: 80 columns, no blanks at line ends, exit 0, the same three ways; a manual page without a warning" {
+	local verb
+	for verb in '' install list show which exec link remove verify bench recipe clean help; do
+		# shellcheck disable=SC2086
+		ungil help $verb >help.txt 2>err.txt
+		[ ! -s err.txt ]
+		run grep -nE '.{81}| $' help.txt
+		assert_output ''
+		if [ -n "$verb" ]; then ungil "$verb" --help | diff - help.txt; fi
+	done
+	if command -v man >/dev/null; then
+		ungil help --man >ungil.1
+		run --separate-stderr man --warnings -l ungil.1
+		# shellcheck disable=SC2154
+		[ -z "$stderr" ] || fail "$stderr"
+	fi
+}
+
 @test "what is not a SPEC is refused before anything is done" {
 	for spec in '' 3 python3.99 ../3.99.1 '3.99.1 t' 3.99.1/../../x; do
 		run ungil install "$spec"

@@ -81,6 +81,10 @@ assert_leads_to() {
 
 @test "an unknown name is refused with the nearest ones" {
 	pair
+	for prog in '' /bin/sh ../../ungil.json; do
+		run ungil which 3.99.1 "$prog"
+		assert_exit 2
+	done
 	for verb in show which remove verify; do
 		run ungil $verb 3.99.5
 		[ "$status" -ne 0 ]

@@ -69,3 +69,18 @@ setup() {
 	assert_line --index 0 "3.99.1t True proven"
 	assert_line --index 1 --partial gil-off
 }
+
+@test "what a verification left behind when it was killed outright goes with the next one; a live one's stays" {
+	mini_upstream
+	ungil install 3.99.1 --no-bench
+	export TMPDIR=$BATS_TEST_TMPDIR/tmp
+	mkdir -p "$TMPDIR"/ungil-kernel.{dead,live,young}/venv
+	touch -d '1 hour ago' "$TMPDIR"/ungil-kernel.{dead,live}
+	exec 9<"$TMPDIR/ungil-kernel.live"
+	flock 9
+	run ungil verify 3.99.1
+	exec 9<&-
+	assert_exit 0
+	run ls "$TMPDIR"
+	assert_output $'ungil-kernel.live\nungil-kernel.young'
+}

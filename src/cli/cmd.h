@@ -19,5 +19,7 @@ extern const struct verb cmd_bench, cmd_clean, cmd_exec, cmd_help, cmd_install, 
     cmd_recipe, cmd_remove, cmd_show, cmd_verify, cmd_which;
 extern const struct verb *const verbs[];
 extern const size_t n_verbs;
+const struct verb *verb_find(const char *name); /* NULL: there is none */
+int verb_unknown(const char *name);             /* E_USAGE, with the nearest verb */
 
 #endif

@@ -172,7 +172,7 @@ static int run(int argc, char **argv)
 
 const struct verb cmd_clean = {
     .name = "clean",
-    .usage = "clean [--dry-run] [--all]",
+    .usage = "clean [OPTION]...",
     .summary = "Delete caches, logs and half-made prefixes",
     .description =
         "Installed interpreters are not touched. Deletes downloads, fetched git objects, "

@@ -35,13 +35,14 @@ static int set_environment(const char *bin)
     return 0;
 }
 
-static int execute(char **command)
+static int execute(char **command, const char *bin)
 {
     fflush(NULL);
     /* What ungil ignores or catches is its own affair: the command starts as from a shell. */
     signal(SIGPIPE, SIG_DFL);
     execvp(command[0], command);
-    return fail_errno(E_FAILED, "cannot run %s", command[0]);
+    return err_hint(fail_errno(E_FAILED, "cannot run %s", command[0]),
+                    "it is looked for in PATH behind %s", bin);
 }
 
 static int run(int argc, char **argv)
@@ -66,12 +67,12 @@ static int run(int argc, char **argv)
     autofree char *prefix = store_prefix(&s, r->name), *bin = path_join(prefix, "bin");
     receipt_free(r);
     rc = set_environment(bin);
-    return rc < 0 ? rc : execute(operands.v + command);
+    return rc < 0 ? rc : execute(operands.v + command, bin);
 }
 
 const struct verb cmd_exec = {
     .name = "exec",
-    .usage = "exec NAME [--] CMD [ARGUMENT]...",
+    .usage = "exec [OPTION]... NAME [--] CMD [ARGUMENT]...",
     .summary = "Run a command with an interpreter first in PATH",
     .description =
         "Puts the bin directory of NAME (3.14.7t, or a series: 3.14t) in front of PATH and "

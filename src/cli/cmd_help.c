@@ -20,8 +20,8 @@ static void list_verbs(void)
            "verified source, and proves that free-threading is on.\n\nVerbs:\n");
     for (size_t i = 0; i < n_verbs; i++)
         printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf("\n\"ungil help VERB\" or \"ungil VERB --help\" tells more; \"ungil --version\" its "
-           "version.\n");
+    printf("\n\"ungil help VERB\" or \"ungil VERB --help\" tells more, \"ungil help --man\" "
+           "everything\n(as roff: | man -l -). \"ungil --version\" prints the version.\n");
 }
 
 static void manual(void)
@@ -38,6 +38,12 @@ static void manual(void)
            PACKAGE_STRING);
     for (size_t i = 0; i < n_verbs; i++)
         opt_help(verbs[i], true);
+    printf(".SH COMMON OPTIONS\nEvery verb knows, after its name:\n"
+           ".TP\n.B \\-q, \\-\\-quiet\nOnly warnings and errors on standard error.\n"
+           ".TP\n.B \\-v, \\-\\-verbose\nSay more; stream the output of builds.\n"
+           ".TP\n.B \\-h, \\-\\-help\nThe verb's help.\n"
+           ".PP\n.B ungil \\-\\-version\nprints the version. A long option may be shortened "
+           "as long as it is one option's.\n");
     printf(".SH EXIT STATUS\n%s\n", exit_status);
     for (size_t i = 0; i < embedded_count; i++)
         if (strcmp(embedded_files[i].name, "manual.roff") == 0)
@@ -48,8 +54,10 @@ static bool as_manual;
 
 static void options(struct optset *set)
 {
-    opt_add(set, (struct opt){"man", 0, OPT_FLAG, &as_manual, NULL,
-                              "The whole manual page as roff: ungil help --man | man -l -"});
+    opt_add(set,
+            (struct opt){
+                "man", 0, OPT_FLAG, &as_manual, NULL,
+                "The whole manual page, as roff. To read it: \"ungil help --man | man -l -\"."});
 }
 
 static int run(int argc, char **argv)
@@ -68,18 +76,19 @@ static int run(int argc, char **argv)
         list_verbs();
         return 0;
     }
-    for (size_t i = 0; i < n_verbs; i++)
-        if (strcmp(verbs[i]->name, operands.v[0]) == 0) {
-            opt_help(verbs[i], false);
-            return 0;
-        }
-    return err_hint(fail(E_USAGE, "there is no verb \"%s\"", operands.v[0]),
-                    "\"ungil help\" lists all of them");
+    if (operands.n > 1)
+        return err_hint(fail(E_USAGE, "help: \"%s\" is one argument too many", operands.v[1]),
+                        "one VERB at a time; \"ungil help --man\" has all of them");
+    const struct verb *verb = verb_find(operands.v[0]);
+    if (!verb)
+        return verb_unknown(operands.v[0]);
+    opt_help(verb, false);
+    return 0;
 }
 
 const struct verb cmd_help = {
     .name = "help",
-    .usage = "help [VERB]",
+    .usage = "help [VERB]\nhelp --man",
     .summary = "Explain a verb, or list them",
     .description = NULL,
     .run = run,

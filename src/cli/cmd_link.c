@@ -94,7 +94,7 @@ static int run(int argc, char **argv)
 
 const struct verb cmd_link = {
     .name = "link",
-    .usage = "link [--default NAME] [--into DIR]",
+    .usage = "link [OPTION]...",
     .summary = "Choose the default, link the programs elsewhere",
     .description =
         "ROOT/bin holds python3.14, pip3.14, idle3.14, pydoc3.14 and python3.14-config of the "

@@ -180,7 +180,7 @@ static int run(int argc, char **argv)
 
 const struct verb cmd_list = {
     .name = "list",
-    .usage = "list [--available] [--json]",
+    .usage = "list [OPTION]...",
     .summary = "List what is installed, or what could be",
     .description =
         "Reads the receipts in ROOT/versions; needs no lock. VERDICT is what the proof made at "

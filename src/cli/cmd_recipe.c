@@ -14,14 +14,6 @@ static void options(struct optset *set)
     opt_add_json(set);
 }
 
-static json_t *strings(const struct strv *l)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(array, json_string(l->v[i]));
-    return array;
-}
-
 static json_t *brief_json(const struct recipe *r)
 {
     return json_pack("{s:s, s:s, s:b, s:i, s:s?}", "series", r->series, "file", r->file,
@@ -74,7 +66,7 @@ static json_t *variants_json(const struct recipe *r)
         const struct variant *v = &r->variants[i];
         json_array_append_new(array, json_pack("{s:s, s:s, s:b, s:o}", "id", v->id, "suffix",
                                                v->suffix, "free_threaded", v->free_threaded,
-                                               "configure", strings(&v->configure)));
+                                               "configure", json_strings(&v->configure)));
     }
     return array;
 }
@@ -84,9 +76,10 @@ static json_t *presets_json(const struct recipe *r)
     json_t *array = json_array();
     for (size_t i = 0; i < r->n_presets; i++) {
         const struct preset *p = &r->presets[i];
-        json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "id", p->id, "configure",
-                                               strings(&p->configure), "environment",
-                                               strings(&p->environment)));
+        json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o}", "id", p->id, "configure",
+                                               json_strings(&p->configure), "environment",
+                                               json_strings(&p->environment), "share_objects",
+                                               json_strings(&p->share_objects)));
     }
     return array;
 }
@@ -110,10 +103,10 @@ static json_t *recipe_json(const struct recipe *r)
                      "s:o, s:o}",
                      "format", 1, "series", r->series, "file", r->file, "digest", r->digest,
                      "prerelease", r->prerelease, "tag", r->tag, "providers",
-                     strings(&r->providers), "git", r->git, "tarball", r->tarball, "apt", r->apt,
-                     "required", strings(&r->required), "optional", strings(&r->optional),
-                     "install_tests", r->install_tests, "variants", variants_json(r), "presets",
-                     presets_json(r), "pins", pins_json(r));
+                     json_strings(&r->providers), "git", r->git, "tarball", r->tarball, "apt",
+                     r->apt, "required", json_strings(&r->required), "optional",
+                     json_strings(&r->optional), "install_tests", r->install_tests, "variants",
+                     variants_json(r), "presets", presets_json(r), "pins", pins_json(r));
 }
 
 static void show_words(const char *label, const struct strv *words)

@@ -50,14 +50,6 @@ static int not_a_name(const struct store *s, const char *name)
     return rc;
 }
 
-static json_t *strings(const struct strv *l)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(array, json_string(l->v[i]));
-    return array;
-}
-
 /* Says what of the same releases is still there. */
 static int report(const struct store *s, const struct strv *removed)
 {
@@ -76,8 +68,8 @@ static int report(const struct store *s, const struct strv *removed)
         }
     store_list_free(list, n);
     if (common.json) {
-        print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "removed", strings(removed), "kept",
-                             strings(&kept)));
+        print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "removed", json_strings(removed),
+                             "kept", json_strings(&kept)));
         return 0;
     }
     autofree char *gone = strv_join(removed, ", "), *here = strv_join(&kept, ", ");
@@ -127,7 +119,7 @@ static int run(int argc, char **argv)
 
 const struct verb cmd_remove = {
     .name = "remove",
-    .usage = "remove NAME...",
+    .usage = "remove [OPTION]... NAME...",
     .summary = "Remove installed interpreters",
     .description =
         "NAME is one name that \"ungil list\" shows: 3.14.7 is the build with the GIL alone, its "

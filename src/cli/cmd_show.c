@@ -159,7 +159,7 @@ static int run(int argc, char **argv)
 
 const struct verb cmd_show = {
     .name = "show",
-    .usage = "show NAME",
+    .usage = "show [OPTION]... NAME",
     .summary = "Tell everything about one installed interpreter",
     .description =
         "Prints the receipt: where the source came from and what it was compared with, how it was "

@@ -180,14 +180,6 @@ static int verify_installed(struct findings *f, const struct store *s, const str
     return rc;
 }
 
-static json_t *strings(const struct strv *l)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < l->n; i++)
-        json_array_append_new(list, json_string(l->v[i]));
-    return list;
-}
-
 static void print_paths(const char *what, const struct strv *paths)
 {
     for (size_t i = 0; i < paths->n; i++)
@@ -217,8 +209,8 @@ static int check_files(struct findings *f, const struct store *s, const struct r
     json_array_append_new(f->report,
                           json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", r->name, "verdict",
                                     wrong ? "changed" : "intact", "files", (int)m.checked,
-                                    "changed", strings(&m.changed), "missing", strings(&m.missing),
-                                    "extra", strings(&m.extra)));
+                                    "changed", json_strings(&m.changed), "missing",
+                                    json_strings(&m.missing), "extra", json_strings(&m.extra)));
     manifest_report_free(&m);
     return 0;
 }
@@ -296,10 +288,10 @@ const struct verb cmd_verify = {
         "text, release, prefix), whether the GIL is on or off, that every extension module of the "
         "standard library imports and leaves the GIL off, that threads really run at the same "
         "time (beside the GIL build of the same release as control), the modules that the recipe "
-        "requires, and a virtual environment with pip. Nothing is written into the prefix.\n"
+        "requires, and a virtual environment with pip. Nothing is written into the prefix.\n\n"
         "The verdict is \"proven\"; \"inconclusive\" when nothing failed but this machine could "
         "not show that threads run at once (one CPU, or a busy one); \"failed\"; or \"unproven\" "
-        "when a build that should be free-threaded could not be proven so: exit status 3.\n"
+        "when a build that should be free-threaded could not be proven so: exit status 3.\n\n"
         "With --json: an array with an object for each interpreter: name, verdict, python, "
         "control, seconds, info, and checks, each with check, expected, seen, verdict (pass, fail, "
         "skip, inconclusive), why, proof, culprits. With --files and --json: name, verdict "

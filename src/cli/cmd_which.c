@@ -1,5 +1,6 @@
 /* ungil which NAME [PROG]: the path. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,6 +18,9 @@ static void options(struct optset *set)
 
 static int which(const char *name, const char *program)
 {
+    if (program && (!*program || strchr(program, '/')))
+        return err_hint(fail(E_USAGE, "which: \"%s\" is no name of a program", program),
+                        "PROG is a name such as pip, without a directory");
     autostore s;
     struct receipt *r;
     root_open(&s);
@@ -52,7 +56,7 @@ static int run(int argc, char **argv)
 
 const struct verb cmd_which = {
     .name = "which",
-    .usage = "which NAME [PROG]",
+    .usage = "which [OPTION]... NAME [PROG]",
     .summary = "Print the path of an interpreter or of its program",
     .description = "NAME is a name that \"ungil list\" shows (3.14.7t), or a series (3.14, 3.14t): "
                    "its newest installed release. PROG is a program of it, such as pip; without "

@@ -50,6 +50,10 @@ static int unknown_option(const struct verb *verb, const struct optset *set, con
         autofree char *name = xstrndup(word + 2, strcspn(word + 2, "="));
         nearest = str_nearest(name, names, set->n);
     }
+    if (nearest && strchr(word, '=') && strncmp(word + 2, nearest, strlen(nearest)) == 0 &&
+        word[2 + strlen(nearest)] == '=')
+        return err_hint(fail(E_USAGE, "%s: --%s takes no value", verb->name, nearest),
+                        "\"ungil help %s\" lists the options", verb->name);
     int rc = fail(E_USAGE, "%s: there is no option %s", verb->name, word);
     if (nearest)
         return err_hint(rc, "did you mean --%s? \"ungil help %s\" lists all of them", nearest,
@@ -153,10 +157,12 @@ int opt_parse_prefix(const struct verb *verb, struct optset *set, int argc, char
 /* Prints words from column `indent`, wrapped at 79. */
 static void wrap(const char *text, int indent, int column)
 {
+    int owed = 0; /* a space, printed only when a word follows on the same line */
     while (*text) {
         if (*text == '\n') {
-            printf("\n%*s", indent, "");
+            printf("\n%*s", text[1] == '\n' ? 0 : indent, "");
             column = indent;
+            owed = 0;
             text++;
             continue;
         }
@@ -164,14 +170,14 @@ static void wrap(const char *text, int indent, int column)
         if (column + n > 79 && column > indent) {
             printf("\n%*s", indent, "");
             column = indent;
+            owed = 0;
         }
-        printf("%.*s", n, text);
+        printf("%*s%.*s", owed, "", n, text);
+        owed = 0;
         column += n;
         text += n;
         if (*text == ' ') {
-            if (column < 79)
-                putchar(' ');
-            column++;
+            owed = column++ < 79;
             text++;
         }
     }
@@ -248,8 +254,8 @@ static void help_roff(const struct verb *verb, const struct optset *set)
         roff(verb->description);
     }
     for (size_t i = 0; i < set->n; i++) {
-        if (strcmp(set->opts[i].name, "help") == 0)
-            continue;
+        if (set->opts[i].letter && strchr("hqv", set->opts[i].letter))
+            continue; /* every verb's, and said once */
         autofree char *heading = option_heading(&set->opts[i]);
         printf(".TP\n.B ");
         roff(heading);

@@ -234,7 +234,7 @@ static void on_stage(void *arg, const char *who, const char *what, double expect
     }
     char about[32];
     if (expected >= 1)
-        note("%s: %s, about %s the last time", who, what, str_duration(about, expected));
+        note("%s: %s, about %s", who, what, str_duration(about, expected));
     else
         note("%s: %s", who, what);
     display.last = clock_now();

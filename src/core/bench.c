@@ -305,14 +305,14 @@ int bench_run(const struct bench_opts *opts, json_t **result)
     int rc = b.threads < 2 ? fail(E_USAGE, "a benchmark compares 1 thread with at least 2") : 0;
     if (rc == 0)
         rc = choose_rows(&b);
-    progress_stage(opts->progress, b.who, "bench", opts->budget);
+    progress_stage(opts->progress, b.who, "measure", opts->budget);
     for (size_t i = 0; rc == 0 && i < b.n_rows; i++)
         rc = calibrate(&b, &b.rows[i]);
     if (rc == 0)
         rc = run_rounds(&b, start);
     if (rc == 0) {
         *result = result_json(&b, clock_now() - start);
-        progress_done(opts->progress, b.who, "bench", clock_now() - start);
+        progress_done(opts->progress, b.who, "measure", clock_now() - start);
     }
     for (size_t i = 0; i < b.n_rows; i++) {
         free(b.rows[i].checksum);

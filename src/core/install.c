@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -223,11 +224,23 @@ static int measure(struct install *in)
     return rc;
 }
 
+/* Before anything is fetched: half an hour later is too late to say it. */
+static int check_cache(const char *cache)
+{
+    int rc = fs_mkdirs(cache, 0755);
+    if (rc == 0 && access(cache, W_OK | X_OK) < 0)
+        rc = fail_errno(E_FAILED, "cannot write to the cache %s", cache);
+    return rc < 0 ? err_hint(rc, "choose another one with XDG_CACHE_HOME") : 0;
+}
+
 static int provision(struct install *in)
 {
     const struct install_opts *o = in->opts;
-    int rc = source_fetch(in->plan->recipe, in->plan->candidates, in->plan->n_candidates, &o->source,
-                          &in->source);
+    int rc = check_cache(o->cache);
+    if (rc < 0)
+        return rc;
+    rc = source_fetch(in->plan->recipe, in->plan->candidates, in->plan->n_candidates, &o->source,
+                      &in->source);
     if (rc < 0)
         return rc;
     const struct pin *pin = recipe_pin(in->plan->recipe, in->source.release);

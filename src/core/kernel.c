@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -55,6 +57,8 @@ static void release(struct kernel *k)
         close(k->answers);
     if (k->output >= 0)
         close(k->output);
+    if (k->lock >= 0)
+        close(k->lock);
     /* What was killed a moment ago may still be making a file there. */
     for (int tries = 0; k->dir && tries < 5 && fs_remove_tree(k->dir) < 0; tries++)
         clock_sleep(0.05);
@@ -97,15 +101,51 @@ static const char *temporary_directory(void)
     return tmp && *tmp == '/' && access(inside, W_OK | X_OK) == 0 ? tmp : "/tmp";
 }
 
+static const char dir_prefix[] = "ungil-kernel";
+static const time_t sweep_after = 60; /* seconds: younger ones may not have their lock yet */
+
+/* Deletes the directories of runs that were killed outright. A live run holds a lock on its own. */
+static void sweep(const char *tmp)
+{
+    static bool swept;
+    autostrv names = {0};
+    if (swept)
+        return;
+    swept = true;
+    if (fs_list(tmp, &names) < 0)
+        err_clear();
+    for (size_t i = 0; i < names.n; i++) {
+        if (!str_starts(names.v[i], dir_prefix))
+            continue;
+        autofree char *path = path_join(tmp, names.v[i]);
+        autofd fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+        if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+            time(NULL) - st.st_mtime > sweep_after && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+            fs_remove_tree(path) < 0)
+            err_clear();
+    }
+}
+
+static int make_dir(struct kernel *k)
+{
+    const char *tmp = temporary_directory();
+    sweep(tmp);
+    int rc = fs_mkdtemp(tmp, dir_prefix, &k->dir);
+    if (rc < 0)
+        return err_hint(rc, "TMPDIR=DIR names another place for temporary files");
+    k->lock = open(k->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (k->lock >= 0)
+        flock(k->lock, LOCK_EX | LOCK_NB); /* without it, a run of over a minute may be swept */
+    return 0;
+}
+
 static int prepare(struct kernel *k)
 {
     if (!known(k->run->kernel))
         return fail(E_FAILED, "there is no kernel \"%s\"", k->run->kernel);
-    int rc = fs_mkdtemp(temporary_directory(), "ungil-kernel", &k->dir);
-    if (rc < 0)
-        return err_hint(rc, "TMPDIR=DIR names another place for temporary files");
-    rc = write_kernels(k->dir);
-    if (rc < 0)
+    int rc = make_dir(k);
+    if (rc < 0 || (rc = write_kernels(k->dir)) < 0)
         return rc;
     autofree char *path = path_join(k->dir, "output");
     k->output = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0600);

@@ -38,13 +38,14 @@ struct kernel {
     const struct kernel_run *run;
     struct proc proc;
     char *dir;       /* the private directory, owned; NULL: not started */
+    int lock;        /* on dir: whoever finds it unlocked may delete it */
     int answers;     /* descriptor 3's other end */
     int output;      /* what it printed on 1 and 2 */
     double deadline; /* clock_now() */
 };
 #define KERNEL_INIT                                                                                \
     {                                                                                              \
-        .proc = PROC_INIT, .answers = -1, .output = -1                                             \
+        .proc = PROC_INIT, .lock = -1, .answers = -1, .output = -1                                 \
     }
 int kernel_start(struct kernel *k, const struct kernel_run *run);
 int kernel_finish(struct kernel *k, json_t **results);

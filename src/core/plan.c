@@ -69,8 +69,9 @@ static int choose_variants(struct plan *p, const char *suffix, const char *id)
         if (!named)
             return no_variant(r, "variant", id);
         if (one && one != named)
-            return fail(E_USAGE, "%s is the variant %s, but --variant says %s", p->spec, one->id,
-                        id);
+            return err_hint(
+                fail(E_USAGE, "%s is the variant %s, but --variant says %s", p->spec, one->id, id),
+                "leave out --variant, or the suffix of the SPEC");
         one = named;
     }
     if (one) {
@@ -141,7 +142,7 @@ int plan_make(const char *text, const struct plan_opts *opts, struct plan *out)
     if (rc == 0 && text && (str_ends(text, ".ini") || strchr(text, '/'))) {
         rc = recipe_load(text, &p.recipe);
         if (rc == E_NOTFOUND)
-            rc = E_USAGE;
+            rc = err_hint(E_USAGE, "a SPEC with a slash or .ini is the path of a recipe");
     } else if (rc == 0 && text) {
         rc = spec_parse(text, &spec);
         if (rc == 0)

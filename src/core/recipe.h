@@ -30,7 +30,7 @@ struct variant {
 struct preset {
     char *id; /* "quick", "release" */
     struct strv configure;
-    struct strv environment; /* NAME=value for configure */
+    struct strv environment;   /* NAME=value for configure */
     struct strv share_objects; /* make variables: objects that are the same in every variant */
 };
 

@@ -112,6 +112,27 @@ int name_compare(const char *a, const char *b)
     return by_release ? by_release : strcmp(sa, sb);
 }
 
+/* What `text` most likely was to be, owned: v3.14.7, python3.14, cpython-3.14.7, 3,14, 3.14.7-t,
+ * 3.14T and blanks are written elsewhere; NULL: no idea. */
+static char *nearest_spec(const char *text)
+{
+    autostr plain = {0};
+    for (const char *c = text + strcspn(text, "0123456789"); *c; c++) {
+        char lower = (char)(*c == ',' ? '.' : tolower((unsigned char)*c));
+        if (!isspace((unsigned char)*c) && !(*c == '-' && strcmp(c, "-t") == 0))
+            str_addn(&plain, &lower, 1);
+    }
+    while (plain.len && plain.s[plain.len - 1] == '.')
+        plain.s[--plain.len] = '\0';
+    autofree char *release = NULL, *suffix = NULL;
+    struct release r = {0};
+    if (!plain.s || strcmp(plain.s, text) == 0)
+        return NULL;
+    const char *end = read_series(plain.s, &r);
+    bool good = name_split(plain.s, &release, &suffix) || (end && is_suffix(end));
+    return good ? str_take(&plain) : NULL;
+}
+
 int spec_parse(const char *text, struct spec *spec)
 {
     *spec = (struct spec){0};
@@ -125,7 +146,10 @@ int spec_parse(const char *text, struct spec *spec)
         spec->series = xstrndup(text, (size_t)(end - text));
         suffix = xstrdup(end);
     } else {
-        int rc = fail(E_USAGE, "\"%s\" is no SPEC", text);
+        autofree char *nearest = nearest_spec(text);
+        int rc = fail(E_USAGE, "\"%.80s\" is no SPEC", text);
+        if (nearest)
+            return err_hint(rc, "did you mean %s?", nearest);
         return err_hint(rc, "a SPEC is a series (3.14), a release (3.14.7), one variant of them "
                             "(3.14t, 3.14.7t) or a recipe (FILE.ini)");
     }

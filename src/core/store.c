@@ -76,7 +76,7 @@ int store_list(const struct store *s, struct receipt ***out, size_t *n)
     autostrv names = {0};
     int rc = fs_list(s->versions, &names);
     if (rc < 0)
-        return rc;
+        return err_hint(rc, "choose another root with --root DIR or UNGIL_ROOT");
     struct receipt **list = xcalloc(names.n + 1, sizeof(struct receipt *));
     for (size_t i = 0; i < names.n; i++) {
         if (names.v[i][0] == '.' || store_tree_dropping(s, names.v[i]))
@@ -107,7 +107,7 @@ static int not_installed(const struct store *s, const char *name, struct receipt
     }
     autofree char *text = strv_join(&all, ", ");
     const char *nearest = str_nearest(name, names, n);
-    int rc = fail(E_FAILED, "%s is not installed in %s", name, s->root);
+    int rc = fail(E_FAILED, "%s is not installed in %s", *name ? name : "\"\"", s->root);
     if (n == 0)
         return err_hint(rc, "nothing is; \"ungil install\" changes that");
     if (nearest)
