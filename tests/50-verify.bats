@@ -71,7 +71,6 @@ setup() {
 }
 
 @test "what a verification left behind when it was killed outright goes with the next one; a live one's stays" {
-	mini_upstream
 	ungil install 3.99.1 --no-bench
 	export TMPDIR=$BATS_TEST_TMPDIR/tmp
 	mkdir -p "$TMPDIR"/ungil-kernel.{dead,live,young}/venv

@@ -20,8 +20,8 @@ static void list_verbs(void)
            "verified source, and proves that free-threading is on.\n\nVerbs:\n");
     for (size_t i = 0; i < n_verbs; i++)
         printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
-    printf("\n\"ungil help VERB\" or \"ungil VERB --help\" tells more, \"ungil help --man\" "
-           "everything\n(as roff: | man -l -). \"ungil --version\" prints the version.\n");
+    printf("\n\"ungil help VERB\" or \"ungil VERB --help\" tells more. The whole manual page:\n"
+           "\"ungil help --man | man -l -\". The version: \"ungil --version\".\n");
 }
 
 static void manual(void)
