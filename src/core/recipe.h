@@ -1,8 +1,8 @@
 /* Recipes: where a series comes from and how its variants are built. Data, never C.
  *
  * Read from, first hit wins: $UNGIL_RECIPES (a directory), $XDG_CONFIG_HOME/ungil/recipes,
- * $datadir/ungil/recipes, the ones compiled in. Every section and key must be known; see
- * recipes/README comments in 3.14.ini.
+ * $datadir/ungil/recipes, the ones compiled in. Every section and key must be known: the
+ * manual lists them, the comments of recipes/3.14.ini explain them.
  */
 #ifndef UNGIL_CORE_RECIPE_H
 #define UNGIL_CORE_RECIPE_H

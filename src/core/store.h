@@ -1,5 +1,4 @@
-/* The store: <root>/versions, bin, stage, lock. Plain files, no database. See DESIGN "commit" and
- * the README. */
+/* The store: <root>/versions, bin, stage, lock. Plain files, no database. The README says why. */
 #ifndef UNGIL_CORE_STORE_H
 #define UNGIL_CORE_STORE_H
 
@@ -57,7 +56,8 @@ int store_commit(struct store *s, const struct store_commit *commits, size_t n);
 /* Their links go first, then each is renamed into stage/ and deleted there. */
 int store_remove(struct store *s, const char *const *names, size_t n);
 
-/* Makes root/bin what versions/ says: DESIGN section 2. `into`: another directory instead (ungil
+/* Makes root/bin what versions/ says; each name has one owner, and python3.14 is always the GIL
+ * build, python3.14t the free-threaded one. `into`: another directory instead (ungil
  * link --into), whose links lead to root/bin. Names that are not ungil's own are never overwritten:
  * everything else is linked, then E_FAILED naming them. Own links that lead nowhere are removed.
  * The default (python, python3): root/default if it names an installed prefix, else the newest
