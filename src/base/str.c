@@ -218,6 +218,22 @@ void strv_sort(struct strv *l)
         qsort(l->v, l->n, sizeof *l->v, compare_strings);
 }
 
+char *str_public_url(const char *url)
+{
+    const char *begin = strstr(url, "://");
+    if (!begin)
+        return xstrdup(url);
+    begin += 3;
+    const char *name = begin;
+    size_t authority = strcspn(begin, "/?#");
+    for (size_t i = 0; i < authority; i++)
+        if (begin[i] == '@')
+            name = begin + i + 1;
+    size_t user = str_starts(url, "http") || name == begin ? 0 : strcspn(begin, ":@");
+    return xasprintf("%.*s%.*s%s%s", (int)(begin - url), url, (int)user, begin, user ? "@" : "",
+                     name);
+}
+
 void strv_free(struct strv *l)
 {
     for (size_t i = 0; i < l->n; i++)

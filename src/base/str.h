@@ -43,6 +43,9 @@ char *str_set(char **at, char *owned);
 bool str_eq(const char *a, const char *b); /* NULL equals NULL only */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* Of a URL, what may be shown and kept: no password, and over http(s) no user, which may be a
+ * token. Anything else is copied. Owned. */
+char *str_public_url(const char *url);
 char *str_trim(char *s); /* in place: without white space at both ends */
 
 /* A growing buffer; always NUL-terminated once something was added. Zero-initialise:

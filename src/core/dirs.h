@@ -10,9 +10,9 @@ char *dirs_cache(const char *below);
 char *dirs_config(const char *below); /* $XDG_CONFIG_HOME/ungil/BELOW */
 char *dirs_data(const char *below);   /* $UNGIL_DATADIR or $datadir/ungil, /BELOW */
 
-/* E_USAGE for a path that make, a shell or JSON on the way of a build would take for something else:
- * with a quote, a backslash, "$", a control character, or not UTF-8. `what` ("root") and `how` it
- * is chosen are for the message. */
+/* E_USAGE for a path that make, a shell or JSON on the way of a build would take for something
+ * else: with a quote, a backslash, "$", a control character, or not UTF-8. `what` ("root") and
+ * `how` it is chosen are for the message. */
 int dirs_check(const char *path, const char *what, const char *how);
 
 /* The prefix every interpreter is configured for: "/opt/ungil/versions/NAME". */

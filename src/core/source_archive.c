@@ -153,7 +153,7 @@ int source_try_tarball(struct attempt *a, struct source *out)
     const char *ending = ending_of(url), *pin = pinned_digest(a->pin, ending);
     char got[SHA256_HEX];
     struct http_progress progress = {source_progress_bytes, a};
-    out->location = xstrdup(url);
+    out->location = str_public_url(url);
     out->pinned = pin != NULL;
     int rc = require_pin(a, path_base(url), pin);
     if (rc < 0)

@@ -46,7 +46,7 @@ int source_try_git(struct attempt *a, struct source *out)
             fs_remove_tree(dir);
         return rc;
     }
-    out->location = xstrdup(req.url);
+    out->location = str_public_url(req.url);
     out->commit = xstrdup(result.commit);
     out->tree = xstrdup(result.tree);
     out->date = xstrdup(a->pin->date ? a->pin->date : result.date);

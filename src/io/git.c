@@ -63,6 +63,7 @@ struct job {
     git_remote *remote;
     const char *ref;   /* "refs/tags/v3.14.7" */
     unsigned attempts; /* credentials offered on this connection */
+    char *shown;       /* the URL for messages: without a password; owned */
     char *local;       /* path of a local repository, NULL: the store is used; owned */
 };
 
@@ -186,7 +187,7 @@ static git_remote_callbacks callbacks(struct job *j)
 
 static int moved(const struct job *j, const char *what, const char *got, const char *pin)
 {
-    int rc = fail(E_INTEGRITY, "%s: the %s of tag %s is %s, the recipe pins %s", j->req->url, what,
+    int rc = fail(E_INTEGRITY, "%s: the %s of tag %s is %s, the recipe pins %s", j->shown, what,
                   j->req->tag, got, pin);
     return err_hint(rc, "the tag was moved or the mirror is not what it says: nothing was kept");
 }
@@ -197,7 +198,7 @@ static int check_pin(struct job *j, git_oid *tree)
     git_oid id;
     git_object *tag = NULL, *object = NULL;
     if (git.reference_name_to_id(&id, j->repo, j->ref) < 0)
-        return fail(E_NOTFOUND, "%s has no tag %s", j->req->url, j->req->tag);
+        return fail(E_NOTFOUND, "%s has no tag %s", j->shown, j->req->tag);
     int rc = git.object_lookup(&tag, j->repo, &id, GIT_OBJECT_ANY);
     if (rc == 0)
         rc = git.object_peel(&object, tag, GIT_OBJECT_COMMIT);
@@ -228,7 +229,7 @@ static int check_advertised(struct job *j)
     const git_remote_head **heads = NULL;
     size_t n = 0;
     if (git.remote_ls(&heads, &n, j->remote) < 0)
-        return git_fail(E_UNREACHABLE, "cannot list the tags of", j->req->url);
+        return git_fail(E_UNREACHABLE, "cannot list the tags of", j->shown);
     autofree char *peeled_name = xasprintf("%s^{}", j->ref);
     const git_oid *direct = NULL, *peeled = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -238,7 +239,7 @@ static int check_advertised(struct job *j)
             peeled = &heads[i]->oid;
     }
     if (!direct)
-        return fail(E_NOTFOUND, "%s has no tag %s", j->req->url, j->req->tag);
+        return fail(E_NOTFOUND, "%s has no tag %s", j->shown, j->req->tag);
     char got[41];
     git.oid_tostr(got, sizeof got, peeled ? peeled : direct);
     if (j->req->commit && strcmp(got, j->req->commit) != 0)
@@ -251,20 +252,20 @@ static int connect_failure(struct job *j, int code)
     j->result->host_down = true;
     bool ssh = git_url_is_ssh(j->req->url);
     if (code == GIT_ECERTIFICATE && ssh) {
-        int rc = git_fail(E_UNREACHABLE, "the host key is not known of", j->req->url);
+        int rc = git_fail(E_UNREACHABLE, "the host key is not known of", j->shown);
         return err_hint(rc, "connect once with ssh, which asks and adds it to ~/.ssh/known_hosts");
     }
     if (code == GIT_ECERTIFICATE) {
-        int rc = git_fail(E_UNREACHABLE, "the TLS certificate is not trusted at", j->req->url);
+        int rc = git_fail(E_UNREACHABLE, "the TLS certificate is not trusted at", j->shown);
         return err_hint(rc, "SSL_CERT_FILE=FILE names the authority of a private mirror");
     }
     if (code == GIT_EAUTH) {
-        int rc = git_fail(E_UNREACHABLE, "access denied by", j->req->url);
+        int rc = git_fail(E_UNREACHABLE, "access denied by", j->shown);
         return err_hint(rc, "%s",
                         ssh ? "your agent and the default keys in ~/.ssh were offered"
                             : "UNGIL_GIT_TOKEN=TOKEN is sent to https:// repositories");
     }
-    return git_fail(E_UNREACHABLE, "cannot reach", j->req->url);
+    return git_fail(E_UNREACHABLE, "cannot reach", j->shown);
 }
 
 static int connect_remote(struct job *j)
@@ -277,7 +278,7 @@ static int connect_remote(struct job *j)
     o.follow_redirects = j->req->token ? GIT_REMOTE_REDIRECT_NONE : GIT_REMOTE_REDIRECT_INITIAL;
     j->attempts = 0;
     if (git.remote_create_anonymous(&j->remote, j->repo, j->req->url) < 0)
-        return git_fail(E_UNREACHABLE, "cannot use the URL", j->req->url);
+        return git_fail(E_UNREACHABLE, "cannot use the URL", j->shown);
     int code = git.remote_connect_ext(j->remote, GIT_DIRECTION_FETCH, &o);
     if (code < 0)
         return connect_failure(j, code);
@@ -301,7 +302,7 @@ static int download(struct job *j, bool shallow)
 #endif
     j->result->shallow = shallow;
     if (git.remote_fetch(j->remote, &refspecs, &o, NULL) < 0)
-        return git_fail(E_UNREACHABLE, "the transfer broke off from", j->req->url);
+        return git_fail(E_UNREACHABLE, "the transfer broke off from", j->shown);
     return 0;
 }
 
@@ -329,7 +330,7 @@ static int fetch(struct job *j)
     if (rc != E_UNREACHABLE || j->result->host_down || over_http || !git_can_shallow())
         return rc;
     detail("%s", err_message());
-    note("%s: libgit2 %s cannot fetch one commit this way; fetching the whole history", j->req->url,
+    note("%s: libgit2 %s cannot fetch one commit this way; fetching the whole history", j->shown,
          LIBGIT2_VERSION);
     return fetch_once(j, false);
 }
@@ -467,17 +468,18 @@ static int open_job(struct job *j, git_oid *tree)
 int git_checkout(const struct git_request *req, const char *dir, struct git_result *result)
 {
     autofree char *ref = xasprintf("refs/tags/%s", req->tag);
-    struct job j = {.req = req, .result = result, .ref = ref};
+    struct job j = {.req = req, .result = result, .ref = ref, .shown = str_public_url(req->url)};
     git_oid tree;
     *result = (struct git_result){.host_down = false};
     int rc = load();
     if (rc == 0)
         rc = open_job(&j, &tree);
     if (rc == 0)
-        rc = git_tree_write(&j.repo, j.local, req->url, &tree, &req->progress, dir);
+        rc = git_tree_write(&j.repo, j.local, j.shown, &tree, &req->progress, dir);
     if (j.repo)
         git.repository_free(j.repo);
     free(j.local);
+    free(j.shown);
 #ifdef __GLIBC__
     malloc_trim(0); /* the build that follows has better use for it */
 #endif

@@ -269,13 +269,10 @@ static CURLcode transfer(struct download *d)
 /* The URL without user and password; its host. Both owned. */
 static void name_url(const char *url, char **shown, char **host)
 {
-    const char *begin = strstr(url, "://");
-    begin = begin ? begin + 3 : url;
-    size_t authority = strcspn(begin, "/?#");
-    const char *at = memrchr(begin, '@', authority);
-    const char *name = at ? at + 1 : begin;
-    *host = xstrndup(name, authority - (size_t)(name - begin));
-    *shown = xasprintf("%.*s%s", (int)(begin - url), url, name);
+    *shown = str_public_url(url);
+    const char *begin = strstr(*shown, "://");
+    begin = begin ? begin + 3 : *shown;
+    *host = xstrndup(begin, strcspn(begin, "/?#"));
 }
 
 static enum outcome give_up(struct download *d, int rc)
