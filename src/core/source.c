@@ -143,7 +143,7 @@ static int choose_forced(struct search *s, const char *from)
         s->order[0] = PROVIDER_TARBALL;
         return 0;
     }
-    if (git_is_url(from) || strstr(from, "://") || git_is_repository(from))
+    if (repo_is_url(from) || strstr(from, "://") || repo_is_local(from))
         return 0;
     if (!fs_exists(from)) {
         int rc = fail(E_USAGE, "--source %s: there is no such file, and no such provider", from);
@@ -164,7 +164,7 @@ static int choose(struct search *s, const struct recipe *recipe)
             s->order[s->n++] = (enum provider)p;
     }
     /* Without shallow fetches git means the whole history of CPython. */
-    for (size_t i = 1; i < s->n && !git_can_shallow(); i++)
+    for (size_t i = 1; i < s->n && !repo_can_shallow(); i++)
         if (s->order[i - 1] == PROVIDER_GIT && s->order[i] == PROVIDER_TARBALL) {
             s->order[i - 1] = PROVIDER_TARBALL;
             s->order[i] = PROVIDER_GIT;

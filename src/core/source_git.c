@@ -39,7 +39,7 @@ int source_try_git(struct attempt *a, struct source *out)
     struct git_result result;
     int rc = source_tree_new(a, &dir);
     if (rc == 0)
-        rc = git_checkout(&req, dir, &result);
+        rc = repo_checkout(&req, dir, &result);
     if (rc < 0) {
         a->host_down = dir && result.host_down;
         if (dir)

@@ -96,26 +96,14 @@ static int load(void)
     return 0;
 }
 
-bool git_can_shallow(void)
+bool repo_can_shallow(void)
 {
     return LIBGIT2_AT_LEAST(1, 7);
 }
 
-static const char *why(void)
+static int git_fail(enum err code, const char *what, const char *subject)
 {
-    const git_error *e = git.error_last();
-    return e && e->message ? e->message : "no reason given";
-}
-
-/* Whatever libgit2 said, an interruption is the real reason when there was one. A server's own
- * words may go on for lines, with raw protocol in them: the first says enough. */
-static int git_fail(int code, const char *what, const char *subject)
-{
-    int rc = proc_check();
-    const char *text = why();
-    return rc < 0 ? rc
-                  : fail((enum err)code, "%s %s: %.*s", what, subject, (int)strcspn(text, "\r\n"),
-                         text);
+    return git_tree_fail(code, git.error_last(), what, subject);
 }
 
 /* ---- callbacks ---- */
@@ -326,8 +314,8 @@ static int fetch_once(struct job *j, bool shallow)
 static int fetch(struct job *j)
 {
     bool over_http = str_starts(j->req->url, "http");
-    int rc = fetch_once(j, git_can_shallow());
-    if (rc != E_UNREACHABLE || j->result->host_down || over_http || !git_can_shallow())
+    int rc = fetch_once(j, repo_can_shallow());
+    if (rc != E_UNREACHABLE || j->result->host_down || over_http || !repo_can_shallow())
         return rc;
     detail("%s", err_message());
     note("%s: libgit2 %s cannot fetch one commit this way; fetching the whole history", j->shown,
@@ -465,7 +453,7 @@ static int open_job(struct job *j, git_oid *tree)
     return check_pin(j, tree);
 }
 
-int git_checkout(const struct git_request *req, const char *dir, struct git_result *result)
+int repo_checkout(const struct git_request *req, const char *dir, struct git_result *result)
 {
     autofree char *ref = xasprintf("refs/tags/%s", req->tag);
     struct job j = {.req = req, .result = result, .ref = ref, .shown = str_public_url(req->url)};

@@ -31,9 +31,9 @@ struct git_result {
 };
 
 /* True for what only git can mean: a git transport, user@host:path, or a name ending in .git. */
-bool git_is_url(const char *text);
+bool repo_is_url(const char *text);
 /* True when `path` is a local repository (bare, or with a work tree). */
-bool git_is_repository(const char *path);
+bool repo_is_local(const char *path);
 
 /* Gets the tag's commit into the store (depth 1 where it can) or opens a local repository's
  * objects, checks commit and tree against the pin, and writes the tree into the existing empty
@@ -41,7 +41,7 @@ bool git_is_repository(const char *path);
  * symlinks that stay inside. With a pin, a store that holds the commit is not fetched into again.
  * E_NOTFOUND: no such tag; E_UNREACHABLE; E_INTEGRITY: names both, nothing fetched is kept;
  * E_SIGNAL. On failure the caller removes `dir`. */
-int git_checkout(const struct git_request *req, const char *dir, struct git_result *result);
-bool git_can_shallow(void); /* libgit2 >= 1.7 */
+int repo_checkout(const struct git_request *req, const char *dir, struct git_result *result);
+bool repo_can_shallow(void); /* libgit2 >= 1.7 */
 
 #endif

@@ -2,6 +2,7 @@
 #include "io/git_tree.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/dl.h"
@@ -56,12 +57,16 @@ static void list_free(struct list *l)
     free(l->v);
 }
 
-static int git_fail(int code, const char *what, const char *subject)
+int git_tree_fail(enum err code, const git_error *e, const char *what, const char *subject)
 {
-    const git_error *e = git.error_last();
+    const char *text = e && e->message ? e->message : "no reason given";
     int rc = proc_check();
-    return rc < 0 ? rc
-                  : fail((enum err)code, "%s %s: %s", what, subject, e ? e->message : "no reason");
+    return rc < 0 ? rc : fail(code, "%s %s: %.*s", what, subject, (int)strcspn(text, "\r\n"), text);
+}
+
+static int git_fail(enum err code, const char *what, const char *subject)
+{
+    return git_tree_fail(code, git.error_last(), what, subject);
 }
 
 static int read_object(struct checkout *c, const git_oid *id, git_odb_object **object)

@@ -4,7 +4,13 @@
 
 #include <git2.h>
 
+#include "base/err.h"
 #include "io/git.h"
+
+/* Records "WHAT SUBJECT: why", by libgit2's error `e` (NULL: none). Whatever that says, an
+ * interruption is the real reason when there was one; and a server's own words may go on for lines,
+ * with raw protocol in them: the first says enough. */
+int git_tree_fail(enum err code, const git_error *e, const char *what, const char *subject);
 
 /* Writes the tree `tree` of *repo into the empty directory `dir`. `local`: the path *repo was
  * opened from, NULL for a small store; with a path *repo is closed and opened again on the way, and

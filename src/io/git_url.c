@@ -18,7 +18,7 @@ bool git_url_is_ssh(const char *url)
     return str_starts(url, "ssh://") || str_starts(url, "git+ssh://") || is_scp_like(url);
 }
 
-bool git_is_url(const char *text)
+bool repo_is_url(const char *text)
 {
     return str_starts(text, "git://") || git_url_is_ssh(text) || str_ends(text, ".git") ||
            str_ends(text, ".git/");
@@ -51,7 +51,7 @@ char *git_local_path(const char *url)
     return path;
 }
 
-bool git_is_repository(const char *path)
+bool repo_is_local(const char *path)
 {
     autofree char *dotgit = path_join(path, ".git"), *objects = path_join(path, "objects"),
                   *refs = path_join(path, "refs");
