@@ -60,30 +60,6 @@ char *path_dir(const char *path)
     return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
-char *path_relative(const char *from_dir, const char *to)
-{
-    size_t common = 0;
-    for (size_t i = 0;; i++) {
-        bool from_ends = from_dir[i] == '\0' || from_dir[i] == '/';
-        bool to_ends = to[i] == '\0' || to[i] == '/';
-        if (from_ends && to_ends)
-            common = i;
-        if (from_dir[i] != to[i] || from_dir[i] == '\0')
-            break;
-    }
-    autostr out = {0};
-    for (const char *p = from_dir + common; *p; p++)
-        if (*p == '/' && p[1] && p[1] != '/')
-            str_add(&out, "../");
-    const char *rest = to + common;
-    while (*rest == '/')
-        rest++;
-    str_add(&out, rest);
-    if (out.len > 1 && out.s[out.len - 1] == '/')
-        out.s[--out.len] = '\0';
-    return out.len ? str_take(&out) : xstrdup(".");
-}
-
 bool fs_exists(const char *path)
 {
     return access(path, F_OK) == 0;
@@ -296,81 +272,21 @@ static int copy_bytes(int in, int out)
     return 0;
 }
 
-static int copy_file(const char *from, const char *to, const struct stat *st)
+int fs_copy_file(const char *from, const char *to)
 {
+    struct stat st;
     autofd in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (in < 0)
+    if (in < 0 || fstat(in, &st) < 0)
         return fail_errno(E_FAILED, "cannot read %s", from);
     int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (out < 0)
         return fail_errno(E_FAILED, "cannot write %s", to);
-    struct timespec times[2] = {st->st_atim, st->st_mtim};
+    struct timespec times[2] = {st.st_atim, st.st_mtim};
     int bad =
-        copy_bytes(in, out) < 0 || fchmod(out, st->st_mode & 07777) < 0 || futimens(out, times) < 0;
+        copy_bytes(in, out) < 0 || fchmod(out, st.st_mode & 07777) < 0 || futimens(out, times) < 0;
     if (close(out) < 0)
         bad = 1;
     return bad ? fail_errno(E_FAILED, "cannot copy %s to %s", from, to) : 0;
-}
-
-int fs_copy_file(const char *from, const char *to)
-{
-    struct stat st;
-    if (lstat(from, &st) < 0)
-        return fail_errno(E_FAILED, "cannot read %s", from);
-    return copy_file(from, to, &st);
-}
-
-static int copy_symlink(const char *from, const char *to)
-{
-    autofree char *target = NULL;
-    int rc = fs_read_link(from, &target);
-    if (rc < 0)
-        return rc;
-    return symlink(target, to) < 0 ? fail_errno(E_FAILED, "cannot make the link %s", to) : 0;
-}
-
-static int copy_one(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    autofree char *to = path_join(arg, relative);
-    if (S_ISDIR(st->st_mode)) /* writable until everything is in it; finish_one() corrects it */
-        return mkdir(to, 0700) < 0 ? fail_errno(E_FAILED, "cannot make %s", to) : 0;
-    if (S_ISLNK(st->st_mode))
-        return copy_symlink(path, to);
-    if (S_ISREG(st->st_mode))
-        return copy_file(path, to, st);
-    return fail(E_FAILED, "%s is neither a file, a directory nor a symbolic link", path);
-}
-
-static int finish_directory(const char *to, const struct stat *st)
-{
-    struct timespec times[2] = {st->st_atim, st->st_mtim};
-    if (chmod(to, st->st_mode & 07777) < 0 || utimensat(AT_FDCWD, to, times, 0) < 0)
-        return fail_errno(E_FAILED, "cannot set mode and times of %s", to);
-    return 0;
-}
-
-/* Modes and times that making something in a directory, or the umask, would have changed. */
-static int finish_one(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    (void)path;
-    autofree char *to = path_join(arg, relative);
-    struct timespec times[2] = {st->st_atim, st->st_mtim};
-    if (S_ISLNK(st->st_mode) && utimensat(AT_FDCWD, to, times, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail_errno(E_FAILED, "cannot set the times of %s", to);
-    return S_ISDIR(st->st_mode) ? finish_directory(to, st) : 0;
-}
-
-int fs_copy_tree(const char *from, const char *to)
-{
-    struct stat st;
-    if (lstat(from, &st) < 0)
-        return fail_errno(E_FAILED, "cannot read %s", from);
-    if (mkdir(to, 0700) < 0)
-        return fail_errno(E_FAILED, "cannot make the directory %s", to);
-    int rc = fs_walk(from, copy_one, (void *)to);
-    if (rc == 0)
-        rc = fs_walk(from, finish_one, (void *)to);
-    return rc == 0 ? finish_directory(to, &st) : rc;
 }
 
 static int rename_with(const char *from, const char *to, unsigned flags)

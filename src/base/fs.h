@@ -13,8 +13,6 @@ char *path_absolute(
     const char *path); /* owned; lexical, from the working directory; no symlink resolved */
 const char *path_base(const char *path); /* borrowed: what follows the last '/' */
 char *path_dir(const char *path);        /* owned: what precedes it; "." or "/" */
-char *path_relative(const char *from_dir,
-                    const char *to); /* owned; both absolute: a path from one to the other */
 
 bool fs_exists(const char *path);        /* follows symlinks */
 bool fs_is_dir(const char *path);        /* does not follow */
@@ -40,9 +38,7 @@ int fs_write_all(int fd, const void *data, size_t size); /* no error recorded; -
  * does not exist is success. */
 int fs_remove_tree(const char *path);
 
-/* Copies a tree: types, modes (with `umask` untouched: exactly as in `from`), symlinks, times.
- * Uses reflinks or copy_file_range where the file system can. `to` must not exist. */
-int fs_copy_tree(const char *from, const char *to);
+/* Uses reflinks or copy_file_range where the file system can. */
 int fs_copy_file(const char *from, const char *to); /* replaces `to`; mode and times too */
 
 /* rename(2) that fails with E_EXISTS instead of replacing; *exchange*: swaps two existing paths in

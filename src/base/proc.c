@@ -192,7 +192,7 @@ int proc_spawn(struct proc *p, const struct strv *argv, const struct proc_opts *
         return fail_errno(E_FAILED, "cannot start %s%s%s", program, opts->cwd ? " in " : "",
                           opts->cwd ? opts->cwd : "");
     }
-    *p = (struct proc){.pid = pid, .pidfd = -1};
+    *p = (struct proc){.pid = pid};
     return 0;
 }
 

@@ -31,11 +31,10 @@ struct proc_opts {
 
 struct proc {
     pid_t pid; /* 0: not running; also its process group */
-    int pidfd; /* -1 where the system has none */
 };
 #define PROC_INIT                                                                                  \
     {                                                                                              \
-        .pid = 0, .pidfd = -1                                                                      \
+        .pid = 0                                                                                   \
     }
 
 int proc_init(void);        /* the signal handlers; once, in main */

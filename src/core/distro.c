@@ -91,12 +91,6 @@ static const struct manager *find_manager(void)
     return NULL;
 }
 
-const char *distro_manager(void)
-{
-    const struct manager *m = find_manager();
-    return m ? m->name : NULL;
-}
-
 const char *distro_package(const char *manager, const char *key)
 {
     const struct need *need = find_need(key);

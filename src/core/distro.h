@@ -4,12 +4,9 @@
 
 struct strv;
 
-/* "apt", "dnf", "apk", "pacman", "zypper": the first whose program is in PATH or a system
- * directory; NULL: none. Borrowed. */
-const char *distro_manager(void);
-
 /* The package with the development files for a key: importable module names ("ssl",
- * "compression.zstd", …) or tools ("cc", "make"). Borrowed; NULL when not known. */
+ * "compression.zstd", …) or tools ("cc", "make"). `manager`: "apt", "dnf", "apk",
+ * "pacman" or "zypper". Borrowed; NULL when not known. */
 const char *distro_package(const char *manager, const char *key);
 
 /* The header that the module's build looks for first ("openssl/ssl.h"); NULL: it needs none, or

@@ -26,14 +26,6 @@ static void paths(void)
     is_path(path_dir("/a"), "/", "of something in the root");
     is_path(path_dir("/a/b"), "/a", "of a path");
     is_str(path_base("/a/b"), "b", "the last component");
-    is_path(path_relative("/r/bin", "/r/versions/3.14.7/bin/python3.14"),
-            "../versions/3.14.7/bin/python3.14", "from bin to a prefix");
-    is_path(path_relative("/r/versions/3.14.7", "/r/versions/3.14.7t"), "../3.14.7t",
-            "a name that begins alike is another one");
-    is_path(path_relative("/a/b", "/a/b"), ".", "to itself");
-    is_path(path_relative("/a/b", "/a"), "..", "to the parent");
-    is_path(path_relative("/", "/a/b"), "a/b", "from the root");
-    is_path(path_relative("/a/b", "/"), "../..", "to the root");
 }
 
 static void files(void)
@@ -88,38 +80,27 @@ static void trees(void)
     scratch_file("t/sub/deep/file", "text", 0604);
     scratch_file("t/prog", "#!", 0755);
     ok(symlink("../prog", "t/sub/link") == 0, "a link");
-    ok(mkdir("t/closed", 0700) == 0 && chmod("t/sub", 0751) == 0, "directories");
-    struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000, .tv_nsec = 5000}};
-    utimensat(AT_FDCWD, "t/sub/deep/file", old, 0);
-    utimensat(AT_FDCWD, "t/sub/link", old, AT_SYMLINK_NOFOLLOW);
-    utimensat(AT_FDCWD, "t/sub", old, 0);
-    chmod("t/closed", 0500);
+    ok(mkdir("t/closed", 0500) == 0, "a directory");
     int n = 0;
     is_int(fs_walk("t", count, &n), 0, "walked");
     is_int(n, 6, "6 things");
-    is_int(fs_copy_tree("t", "u"), 0, "copied");
-    static const char *const names[] = {"", "sub", "sub/deep/file", "prog", "sub/link", "closed"};
-    for (size_t i = 0; i < lengthof(names); i++) {
-        autofree char *a = path_join("t", names[i]), *b = path_join("u", names[i]);
-        struct stat x = {0}, y = {0};
-        if (!ok(lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_mode == y.st_mode &&
-                    x.st_mtim.tv_sec == y.st_mtim.tv_sec && x.st_mtim.tv_nsec == y.st_mtim.tv_nsec,
-                "type, mode and time are the same"))
-            printf("# %s: %o %o\n", b, x.st_mode, y.st_mode);
-    }
-    is_int(fs_copy_tree("t", "u"), E_FAILED, "not over something");
-    autofree char *text = scratch_read("u/sub/deep/file");
-    is_str(text, "text", "content");
     scratch_file("t/sub/stop", "", 0644);
     is_int(fs_walk("t", count, &n), 42, "a visit can stop the walk");
-    chmod("u/sub", 0); /* also what cannot be entered is removed */
-    is_int(fs_remove_tree("u"), 0, "removed");
-    ok(!fs_exists("u"), "all of it");
-    is_int(fs_remove_tree("u"), 0, "nothing there is as good");
+    struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000, .tv_nsec = 5000}};
+    struct stat st;
+    utimensat(AT_FDCWD, "t/sub/deep/file", old, 0);
+    is_int(fs_copy_file("t/sub/deep/file", "t/prog"), 0, "a file copied over another");
+    ok(lstat("t/prog", &st) == 0 && (st.st_mode & 07777) == 0604 && st.st_mtim.tv_nsec == 5000,
+       "with its mode and time");
+    autofree char *text = scratch_read("t/prog");
+    is_str(text, "text", "and its content");
     ok(symlink("t", "v") == 0 && fs_remove_tree("v") == 0 && fs_exists("t/prog"),
        "of a link only the link is removed");
     ok(mkfifo("t/fifo", 0600) == 0, "a fifo");
-    is_int(fs_copy_tree("t", "u"), E_FAILED, "is not copied, nor waited for");
+    chmod("t/sub", 0); /* also what cannot be entered is removed */
+    is_int(fs_remove_tree("t"), 0, "removed");
+    ok(!fs_exists("t"), "all of it");
+    is_int(fs_remove_tree("t"), 0, "nothing there is as good");
 }
 
 static void links_inside(void)
