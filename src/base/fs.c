@@ -139,8 +139,8 @@ int fs_write_all(int fd, const void *data, size_t size)
 
 int fs_write_atomic(const char *path, const void *data, size_t size, mode_t mode)
 {
-    autofree char *temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    autofree char *temporary = xasprintf("%s.XXXXXX.tmp", path);
+    int fd = mkostemps(temporary, (int)strlen(".tmp"), O_CLOEXEC);
     if (fd < 0)
         return fail_errno(E_FAILED, "cannot write %s", temporary);
     int bad = fs_write_all(fd, data, size) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0;
