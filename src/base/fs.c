@@ -358,3 +358,21 @@ int fs_walk(const char *dir, fs_visit *visit, void *arg)
 {
     return walk(dir, "", visit, arg);
 }
+
+static int add_usage(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    (void)relative;
+    (void)path;
+    if (!S_ISDIR(st->st_mode) && st->st_nlink > 0)
+        *(unsigned long long *)arg += (unsigned long long)st->st_blocks * 512 / st->st_nlink;
+    return 0;
+}
+
+int fs_usage(const char *path, unsigned long long *bytes)
+{
+    struct stat st;
+    *bytes = 0;
+    if (lstat(path, &st) < 0)
+        return 0;
+    return S_ISDIR(st.st_mode) ? fs_walk(path, add_usage, bytes) : add_usage("", path, &st, bytes);
+}

@@ -58,6 +58,10 @@ int fs_sync_filesystem(const char *path); /* syncfs of the file system that hold
 typedef int fs_visit(const char *relative, const char *path, const struct stat *st, void *arg);
 int fs_walk(const char *dir, fs_visit *visit, void *arg);
 
+/* The bytes on disk below `path`, or of this file; 0 when there is none. A file with several names
+ * is freed with the last of them, so each name counts for its part. */
+int fs_usage(const char *path, unsigned long long *bytes);
+
 /* The names in a directory, sorted, without "." and "..". A directory that does not exist has none.
  */
 struct strv;

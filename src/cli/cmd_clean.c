@@ -46,26 +46,6 @@ static bool is_disposable(const char *name)
     return str_ends(name, aside_suffix);
 }
 
-static int add_size(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    (void)relative;
-    (void)path;
-    if (!S_ISDIR(st->st_mode) && st->st_nlink > 0)
-        *(unsigned long long *)arg += (unsigned long long)st->st_blocks * 512 / st->st_nlink;
-    return 0;
-}
-
-static int size_of(const char *path, unsigned long long *bytes)
-{
-    struct stat st;
-    *bytes = 0;
-    if (fs_is_dir(path))
-        return fs_walk(path, add_size, bytes);
-    if (lstat(path, &st) == 0)
-        *bytes = (unsigned long long)st.st_blocks * 512;
-    return 0;
-}
-
 struct cleaning {
     const struct clean_options *o;
     json_t *items;
@@ -101,7 +81,7 @@ static int clean_cache(struct cleaning *c)
         unsigned long long bytes;
         if (!c->o->all && !is_disposable(names.v[i]))
             continue;
-        rc = size_of(path, &bytes);
+        rc = fs_usage(path, &bytes);
         if (rc == 0 && !c->o->dry_run)
             rc = remove_entry(path);
         if (rc == 0)

@@ -194,20 +194,9 @@ int store_remove(struct store *s, const char *const *names, size_t n)
     return rc < 0 ? rc : linked;
 }
 
-static int add_size(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    (void)relative;
-    (void)path;
-    /* A file with several names is freed with the last of them: counted once for each, in parts. */
-    if (!S_ISDIR(st->st_mode) && st->st_nlink > 0)
-        *(unsigned long long *)arg += (unsigned long long)st->st_blocks * 512 / st->st_nlink;
-    return 0;
-}
-
 int store_clean_stage(const struct store *s, bool remove, unsigned long long *bytes)
 {
-    *bytes = 0;
-    int rc = fs_is_dir(s->stage) ? fs_walk(s->stage, add_size, bytes) : 0;
+    int rc = fs_usage(s->stage, bytes);
     autostrv names = {0};
     if (rc == 0 && remove)
         rc = fs_list(s->stage, &names);

@@ -94,6 +94,11 @@ static void trees(void)
        "with its mode and time");
     autofree char *text = scratch_read("t/prog");
     is_str(text, "text", "and its content");
+    unsigned long long once, twice;
+    is_int(fs_usage("t", &once), 0, "its size on disk");
+    ok(link("t/prog", "t/again") == 0 && fs_usage("t", &twice) == 0 && once > 0 && once == twice,
+       "is not more when a file has two names");
+    ok(fs_usage("none", &once) == 0 && once == 0, "and 0 for nothing");
     ok(symlink("t", "v") == 0 && fs_remove_tree("v") == 0 && fs_exists("t/prog"),
        "of a link only the link is removed");
     ok(mkfifo("t/fifo", 0600) == 0, "a fifo");
