@@ -10,6 +10,7 @@
 #include "cli/root.h"
 #include "cli/table.h"
 #include "core/dirs.h"
+#include "core/text_json.h"
 
 struct clean_options {
     bool dry_run, all;
@@ -56,8 +57,8 @@ static void count(struct cleaning *c, const char *path, unsigned long long bytes
 {
     char text[16];
     c->total += bytes;
-    json_array_append_new(c->items,
-                          json_pack("{s:s, s:I}", "path", path, "bytes", (json_int_t)bytes));
+    json_array_append_new(
+        c->items, json_pack("{s:o, s:I}", "path", text_json(path), "bytes", (json_int_t)bytes));
     if (!common.json)
         printf("%9s  %s\n", str_bytes(text, bytes), path);
 }

@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "core/receipt.h"
 #include "core/recipe.h"
+#include "core/text_json.h"
 
 struct list_options {
     bool available;
@@ -128,9 +129,9 @@ static void add_series(const struct recipe *r, struct receipt **list, size_t n, 
                                       installed, r->prerelease ? "prerelease" : NULL});
         json_array_append_new(releases, pin_json(p, installed));
     }
-    json_array_append_new(array,
-                          json_pack("{s:s, s:b, s:s, s:o}", "series", r->series, "prerelease",
-                                    r->prerelease, "recipe", r->file, "releases", releases));
+    json_array_append_new(array, json_pack("{s:s, s:b, s:o, s:o}", "series", r->series,
+                                           "prerelease", r->prerelease, "recipe",
+                                           text_json(r->file), "releases", releases));
 }
 
 static int list_available(void)

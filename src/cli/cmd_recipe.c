@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "cli/table.h"
 #include "core/recipe.h"
+#include "core/text_json.h"
 
 static void options(struct optset *set)
 {
@@ -16,7 +17,7 @@ static void options(struct optset *set)
 
 static json_t *brief_json(const struct recipe *r)
 {
-    return json_pack("{s:s, s:s, s:b, s:i, s:s?}", "series", r->series, "file", r->file,
+    return json_pack("{s:s, s:o, s:b, s:i, s:s?}", "series", r->series, "file", text_json(r->file),
                      "prerelease", r->prerelease, "pins", (int)r->n_pins, "newest",
                      r->n_pins ? r->pins[0].release : NULL);
 }
@@ -66,7 +67,7 @@ static json_t *variants_json(const struct recipe *r)
         const struct variant *v = &r->variants[i];
         json_array_append_new(array, json_pack("{s:s, s:s, s:b, s:o}", "id", v->id, "suffix",
                                                v->suffix, "free_threaded", v->free_threaded,
-                                               "configure", json_strings(&v->configure)));
+                                               "configure", texts_json(&v->configure)));
     }
     return array;
 }
@@ -77,9 +78,9 @@ static json_t *presets_json(const struct recipe *r)
     for (size_t i = 0; i < r->n_presets; i++) {
         const struct preset *p = &r->presets[i];
         json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:o}", "id", p->id, "configure",
-                                               json_strings(&p->configure), "environment",
-                                               json_strings(&p->environment), "share_objects",
-                                               json_strings(&p->share_objects)));
+                                               texts_json(&p->configure), "environment",
+                                               texts_json(&p->environment), "share_objects",
+                                               texts_json(&p->share_objects)));
     }
     return array;
 }
@@ -99,14 +100,15 @@ static json_t *pins_json(const struct recipe *r)
 
 static json_t *recipe_json(const struct recipe *r)
 {
-    return json_pack("{s:i, s:s, s:s, s:s, s:b, s:s, s:o, s:s?, s:s?, s:s?, s:o, s:o, s:b, s:o, "
+    return json_pack("{s:i, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
                      "s:o, s:o}",
-                     "format", 1, "series", r->series, "file", r->file, "digest", r->digest,
-                     "prerelease", r->prerelease, "tag", r->tag, "providers",
-                     json_strings(&r->providers), "git", r->git, "tarball", r->tarball, "apt",
-                     r->apt, "required", json_strings(&r->required), "optional",
-                     json_strings(&r->optional), "install_tests", r->install_tests, "variants",
-                     variants_json(r), "presets", presets_json(r), "pins", pins_json(r));
+                     "format", 1, "series", r->series, "file", text_json(r->file), "digest",
+                     r->digest, "prerelease", r->prerelease, "tag", text_json(r->tag), "providers",
+                     texts_json(&r->providers), "git", text_json(r->git), "tarball",
+                     text_json(r->tarball), "apt", text_json(r->apt), "required",
+                     texts_json(&r->required), "optional", texts_json(&r->optional),
+                     "install_tests", r->install_tests, "variants", variants_json(r), "presets",
+                     presets_json(r), "pins", pins_json(r));
 }
 
 static void show_words(const char *label, const struct strv *words)

@@ -11,6 +11,7 @@
 #include "cli/table.h"
 #include "core/receipt.h"
 #include "core/release.h"
+#include "core/text_json.h"
 
 struct remove_options {
     double lock_wait;
@@ -68,8 +69,8 @@ static int report(const struct store *s, const struct strv *removed)
         }
     store_list_free(list, n);
     if (common.json) {
-        print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "removed", json_strings(removed),
-                             "kept", json_strings(&kept)));
+        print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "removed", texts_json(removed), "kept",
+                             texts_json(&kept)));
         return 0;
     }
     autofree char *gone = strv_join(removed, ", "), *here = strv_join(&kept, ", ");

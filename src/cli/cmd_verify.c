@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "core/receipt.h"
 #include "core/recipe.h"
+#include "core/text_json.h"
 #include "core/verify.h"
 
 struct verify_options {
@@ -128,7 +129,7 @@ static int verify_one(struct findings *f, const char *name, struct verify_opts *
     if (!common.json)
         print_checks(name, result);
     note_failures(f, name, result, verdict);
-    json_object_set_new(result, "name", json_string(name));
+    json_object_set_new(result, "name", text_json(name));
     json_array_append_new(f->report, result);
     return 0;
 }
@@ -209,8 +210,8 @@ static int check_files(struct findings *f, const struct store *s, const struct r
     json_array_append_new(f->report,
                           json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "name", r->name, "verdict",
                                     wrong ? "changed" : "intact", "files", (int)m.checked,
-                                    "changed", json_strings(&m.changed), "missing",
-                                    json_strings(&m.missing), "extra", json_strings(&m.extra)));
+                                    "changed", texts_json(&m.changed), "missing",
+                                    texts_json(&m.missing), "extra", texts_json(&m.extra)));
     manifest_report_free(&m);
     return 0;
 }

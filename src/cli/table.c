@@ -80,14 +80,6 @@ void table_free(struct table *t)
     free(t);
 }
 
-json_t *json_strings(const struct strv *list)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < list->n; i++)
-        json_array_append_new(array, json_string(list->v[i]));
-    return array;
-}
-
 void print_json(json_t *json)
 {
     json_dumpf(json, stdout, JSON_INDENT(2));

@@ -16,9 +16,6 @@ void table_row(struct table *t, const char *const *cells); /* as many as columns
 void table_print(struct table *t);                         /* UTF-8 widths counted by code point */
 void table_free(struct table *t);
 
-/* The strings as a JSON array; a new reference. */
-json_t *json_strings(const struct strv *list);
-
 /* Prints one JSON document to stdout, 2-space indented, and takes the reference. */
 void print_json(json_t *json);
 

@@ -10,6 +10,7 @@
 #include "core/kernel.h"
 #include "core/progress.h"
 #include "core/stats.h"
+#include "core/text_json.h"
 
 const double bench_quick_budget = 26;
 
@@ -284,9 +285,8 @@ static json_t *result_json(const struct bench *b, double took)
         json_array_append_new(rows, row_json(b, &b->rows[i], scaling));
     return json_pack("{s:i, s:i, s:f, s:f, s:s, s:i, s:f, s:o, s:o, s:o}", "threads", b->threads,
                      "cpus", cpus, "load", cpu_load(), "cpu_granted", granted(b), "scaling", why,
-                     "rounds", (int)b->rounds, "seconds", took, "gil",
-                     b->o->gil ? kernel_text(b->o->gil) : json_null(), "ft",
-                     b->o->ft ? kernel_text(b->o->ft) : json_null(), "kernels", rows);
+                     "rounds", (int)b->rounds, "seconds", took, "gil", text_json(b->o->gil), "ft",
+                     text_json(b->o->ft), "kernels", rows);
 }
 
 static int default_threads(void)

@@ -18,6 +18,7 @@
 #include "core/receipt.h"
 #include "core/relocate.h"
 #include "core/store.h"
+#include "core/text_json.h"
 
 char *finish_python(const char *prefix, const char *series, const char *suffix)
 {
@@ -115,25 +116,12 @@ static int verify(struct finish *f, const struct plan *plan, const struct source
 
 /* ---- manifest and receipt ---- */
 
-static json_t *strings(const struct strv *words)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < words->n; i++)
-        json_array_append_new(array, json_string(words->v[i]));
-    return array;
-}
-
-static json_t *text(const char *s)
-{
-    return s ? json_string(s) : json_null();
-}
-
 static json_t *source_json(const struct source *s)
 {
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "provider", s->provider,
-                     "location", text(s->location), "commit", text(s->commit), "tree",
-                     text(s->tree), "sha256", text(s->sha256), "date", text(s->date), "pinned",
-                     s->pinned, "tried", strings(&s->tried));
+                     "location", text_json(s->location), "commit", text_json(s->commit), "tree",
+                     text_json(s->tree), "sha256", text_json(s->sha256), "date", text_json(s->date),
+                     "pinned", s->pinned, "tried", texts_json(&s->tried));
 }
 
 static json_t *environment_json(void)
@@ -142,7 +130,7 @@ static json_t *environment_json(void)
     json_t *object = json_object();
     for (size_t i = 0; i < lengthof(names); i++)
         if (getenv(names[i]))
-            json_object_set_new(object, names[i], json_string(getenv(names[i])));
+            json_object_set_new(object, names[i], text_json(getenv(names[i])));
     return object;
 }
 
@@ -151,15 +139,16 @@ static json_t *build_json(const struct build *b, const struct install_opts *opts
     struct utsname host;
     uname(&host);
     autofree char *where = xasprintf("%s %s %s", host.sysname, host.release, host.machine);
-    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o}", "configure", text(b->configure),
-                     "cc", text(b->cc), "compiler", text(b->compiler), "host", where, "jobs",
-                     opts->jobs, "environment", environment_json(), "stages", strings(&b->stages),
-                     "missing", strings(&b->missing));
+    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o}", "configure",
+                     text_json(b->configure), "cc", text_json(b->cc), "compiler",
+                     text_json(b->compiler), "host", where, "jobs", opts->jobs, "environment",
+                     environment_json(), "stages", texts_json(&b->stages), "missing",
+                     texts_json(&b->missing));
 }
 
 static json_t *requested_json(const struct plan *plan)
 {
-    return json_pack("{s:s, s:o}", "spec", plan->spec, "newest_pin",
+    return json_pack("{s:o, s:o}", "spec", text_json(plan->spec), "newest_pin",
                      plan->exact ? json_null() : json_string(plan_wish(plan)));
 }
 
@@ -174,14 +163,15 @@ static int write_receipt(struct finish *f, const struct plan *plan, const struct
     autofree char *final = store_prefix(store, f->name);
     char now[32];
     json_t *json = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:s, s:s}, s:o, "
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:o, s:s}, s:o, "
         "s:{s:s}, s:O, s:s}",
         "format", 1, "name", f->name, "release", source->release, "series", plan->recipe->series,
         "variant", v->id, "suffix", v->suffix, "free_threaded", v->free_threaded, "preset",
         plan->preset->id, "inputs", f->inputs, "installed", clock_rfc3339(now), "root_prefix",
         final, "requested", requested_json(plan), "source", source_json(source), "recipe", "file",
-        plan->recipe->file, "digest", plan->recipe->digest, "build", build_json(&f->build, opts),
-        "manifest", "digest", digest, "verify", f->verification, "ungil", PACKAGE_VERSION);
+        text_json(plan->recipe->file), "digest", plan->recipe->digest, "build",
+        build_json(&f->build, opts), "manifest", "digest", digest, "verify", f->verification,
+        "ungil", PACKAGE_VERSION);
     if (!json)
         return fail(E_FAILED, "%s: cannot make the receipt (a text in it is not UTF-8)", f->name);
     rc = receipt_write(f->build.prefix, json);

@@ -223,18 +223,6 @@ static int collect(struct kernel *k, struct str *text, int *status)
     return 0;
 }
 
-json_t *kernel_text(const char *text)
-{
-    json_t *same = json_string(text);
-    if (same)
-        return same;
-    autofree char *plain = xstrdup(text);
-    for (char *c = plain; *c; c++)
-        if (*c & 0x80)
-            *c = '?';
-    return json_string(plain);
-}
-
 int kernel_parse(const char *text, json_t *results)
 {
     bool ended = false;

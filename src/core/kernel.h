@@ -51,10 +51,6 @@ int kernel_start(struct kernel *k, const struct kernel_run *run);
 int kernel_finish(struct kernel *k, json_t **results);
 void kernel_abandon(struct kernel *k); /* stops it; nothing to do when it is not running */
 
-/* Text that came from outside (a path, what a program printed) as JSON: what is not UTF-8 loses its
- * bytes above 127 to "?". */
-json_t *kernel_text(const char *text);
-
 /* Parses what came from descriptor 3: appends the objects to `results`. E_FAILED when a line is no
  * JSON object, or the end is missing or not last. */
 int kernel_parse(const char *text, json_t *results);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "core/kernel.h"
 #include "core/progress.h"
+#include "core/text_json.h"
 
 static const int most_threads = 4; /* more show nothing that these do not */
 
@@ -21,23 +22,16 @@ static const char *const proofs[] = {"gil-off",      "build-flag",   "abiflags",
                                      "version-text", "stdlib-alone", "stdlib-together", "parallel"};
 static const char *const expected_of_gil[] = {"gil-on", "build-flag", "stdlib-alone"};
 
-static json_t *names(const struct strv *l)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; l && i < l->n; i++)
-        json_array_append_new(list, kernel_text(l->v[i]));
-    return list;
-}
-
 /* The parameters of all kernels; each takes what it knows. */
 static json_t *make_params(const struct verify_opts *o)
 {
     const char *flags = o->abiflags ? o->abiflags : o->free_threaded ? "t" : "";
     int cpus = cpu_count();
-    json_t *p = json_pack(
-        "{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "variant", o->free_threaded ? "ft" : "gil",
-        "abiflags", flags, "jobs", cpus, "threads", cpus < most_threads ? cpus : most_threads,
-        "require", names(o->required), "optional", names(o->optional), "import", names(o->import));
+    json_t *p =
+        json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "variant", o->free_threaded ? "ft" : "gil",
+                  "abiflags", flags, "jobs", cpus, "threads",
+                  cpus < most_threads ? cpus : most_threads, "require", texts_json(o->required),
+                  "optional", texts_json(o->optional), "import", texts_json(o->import));
     if (o->release)
         json_object_set_new(p, "release", json_string(o->release));
     if (o->prefix)
@@ -76,7 +70,7 @@ static int take_answers(json_t *result, const char *kernel, bool proof, int rc, 
         json_array_append_new(checks,
                               json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "check", kernel,
                                         "expected", "answers", "seen", "failed", "verdict", "fail",
-                                        "why", kernel_text(err_message()), "proof", proof));
+                                        "why", text_json(err_message()), "proof", proof));
     err_clear();
     return 0;
 }
@@ -132,7 +126,7 @@ static json_t *measure_control(const struct verify_opts *o, json_t *params)
     {
         json_t *ratio = json_object_get(answer, "ratio");
         if (rc == 0 && json_is_number(ratio))
-            control = json_pack("{s:o, s:O}", "name", kernel_text(o->control), "ratio", ratio);
+            control = json_pack("{s:o, s:O}", "name", text_json(o->control), "ratio", ratio);
     }
     json_decref(answers);
     json_decref(gil);
@@ -195,9 +189,8 @@ int verify_run(const struct verify_opts *o, json_t **result, enum verdict *verdi
     double start = clock_now();
     json_t *params = make_params(o);
     json_t *checks = json_array();
-    *result =
-        json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", kernel_text(o->python),
-                  "control", o->control ? kernel_text(o->control) : json_null(), "checks", checks);
+    *result = json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", text_json(o->python),
+                        "control", text_json(o->control), "checks", checks);
     int rc = run_together(o, params, *result);
     if (rc == 0)
         rc = run_parallel(o, params, *result);
