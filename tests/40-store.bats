@@ -275,3 +275,13 @@ assert_leads_to() {
 	assert_output --partial "$UNGIL_ROOT/versions/3.99.1"
 	assert_output --partial 3.99.1t
 }
+
+@test "a root that JSON has no text for: an error, not an empty document" {
+	export UNGIL_ROOT=$BATS_TEST_TMPDIR/$'b\xfcro'
+	mkdir -p "$UNGIL_ROOT"
+	run --separate-stderr ungil list --json
+	assert_exit 1
+	assert_output ''
+	run ungil list
+	assert_exit 0
+}

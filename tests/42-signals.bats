@@ -85,7 +85,9 @@ interrupted() {
 }
 
 @test "a closed standard output is an error, and not silence" {
-	run bash -c '"$UNGIL" list --json >/dev/full'
-	assert_exit 1
-	assert_output --partial "No space left"
+	for verb in "list --json" "recipe show 3.99 --json" "help --man"; do # less than a buffer, and more
+		run bash -c '"$UNGIL" '"$verb"' >/dev/full'
+		assert_exit 1
+		assert_output --partial "No space left"
+	done
 }

@@ -145,10 +145,8 @@ static int measure(const struct contestants *c, const struct bench_options *o)
     progress_display_end();
     if (rc < 0)
         return rc;
-    if (common.json) {
-        print_json(result);
-        return 0;
-    }
+    if (common.json)
+        return print_json(result);
     autofree char *table = bench_table(result, o->markdown);
     printf("GIL build:      %s\nfree-threaded:  %s\n\n%s", c->gil ? c->gil : "none",
            c->ft ? c->ft : "none", table);

@@ -140,11 +140,9 @@ static int run(int argc, char **argv)
         json_decref(c.items);
         return rc;
     }
-    if (common.json) {
-        print_json(json_pack("{s:i, s:b, s:I, s:o}", "format", 1, "deleted", !o.dry_run, "bytes",
-                             (json_int_t)c.total, "items", c.items));
-        return 0;
-    }
+    if (common.json)
+        return print_json(json_pack("{s:i, s:b, s:I, s:o}", "format", 1, "deleted", !o.dry_run,
+                                    "bytes", (json_int_t)c.total, "items", c.items));
     json_decref(c.items);
     char text[16];
     note(o.dry_run ? "%s would be freed" : "%s freed", str_bytes(text, c.total));

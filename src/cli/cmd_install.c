@@ -120,7 +120,7 @@ static int action(struct install_opts *o, const struct strv *specs)
     json_object_set_new(report, "peak_memory", json_integer(peak_memory()));
     detail("peak memory of ungil itself: %s", str_bytes(peak, (unsigned long long)peak_memory()));
     if (rc == 0 && common.json)
-        print_json(json_incref(report));
+        rc = print_json(json_incref(report));
     else if (rc == 0)
         print_report(report, root);
     json_decref(report);

@@ -59,9 +59,9 @@ static int report(const struct store *s, const char *dir)
     autofree char *chosen = store_default(s, list, n);
     store_list_free(list, n);
     if (common.json)
-        print_json(json_pack("{s:i, s:s, s:s?}", "format", 1, "directory", dir, "default", chosen));
-    else
-        note("%s is up to date; python and python3: %s", dir, chosen ? chosen : "none");
+        return print_json(
+            json_pack("{s:i, s:s, s:s?}", "format", 1, "directory", dir, "default", chosen));
+    note("%s is up to date; python and python3: %s", dir, chosen ? chosen : "none");
     return 0;
 }
 

@@ -75,13 +75,13 @@ static int list_installed(void)
         for (size_t i = 0; i < n; i++)
             json_array_append_new(array,
                                   installed_json(&s, list[i], str_eq(list[i]->name, chosen)));
-        print_json(json_pack("{s:i, s:s, s:s?, s:o}", "format", 1, "root", s.root, "default",
-                             chosen, "installed", array));
+        rc = print_json(json_pack("{s:i, s:s, s:s?, s:o}", "format", 1, "root", s.root, "default",
+                                  chosen, "installed", array));
     } else {
         print_installed(&s, list, n, chosen);
     }
     store_list_free(list, n);
-    return 0;
+    return rc;
 }
 
 /* ---- available ---- */
@@ -155,7 +155,7 @@ static int list_available(void)
         recipe_free(r);
     }
     if (rc == 0 && common.json)
-        print_json(json_pack("{s:i, s:O}", "format", 1, "available", array));
+        rc = print_json(json_pack("{s:i, s:O}", "format", 1, "available", array));
     else if (rc == 0)
         table_print(t);
     json_decref(array);

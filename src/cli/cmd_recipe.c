@@ -43,7 +43,7 @@ static int recipe_verb_list(const struct strv *files)
         recipe_free(r);
     }
     if (rc == 0 && common.json)
-        print_json(json_pack("{s:i, s:O}", "format", 1, "recipes", array));
+        rc = print_json(json_pack("{s:i, s:O}", "format", 1, "recipes", array));
     else if (rc == 0)
         table_print(t);
     json_decref(array);
@@ -152,7 +152,7 @@ static int recipe_verb_show(const struct strv *which)
     struct recipe *r = NULL;
     int rc = load(which->v[0], &r);
     if (rc == 0 && common.json)
-        print_json(recipe_json(r));
+        rc = print_json(recipe_json(r));
     else if (rc == 0)
         show_recipe(r);
     recipe_free(r);
@@ -173,7 +173,7 @@ static int recipe_verb_check(const struct strv *which)
         recipe_free(r);
     }
     if (rc == 0 && common.json)
-        print_json(json_pack("{s:i, s:O}", "format", 1, "checked", array));
+        rc = print_json(json_pack("{s:i, s:O}", "format", 1, "checked", array));
     json_decref(array);
     return rc;
 }

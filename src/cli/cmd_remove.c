@@ -68,11 +68,9 @@ static int report(const struct store *s, const struct strv *removed)
                 strv_add(&kept, list[i]->name);
         }
     store_list_free(list, n);
-    if (common.json) {
-        print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "removed", texts_json(removed), "kept",
-                             texts_json(&kept)));
-        return 0;
-    }
+    if (common.json)
+        return print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "removed", texts_json(removed),
+                                    "kept", texts_json(&kept)));
     autofree char *gone = strv_join(removed, ", "), *here = strv_join(&kept, ", ");
     note("removed: %s", gone);
     if (kept.n > 0)

@@ -150,11 +150,11 @@ static int run(int argc, char **argv)
     if (rc < 0)
         return rc;
     if (common.json)
-        print_json(json_incref(r->json));
+        rc = print_json(json_incref(r->json));
     else
         show(&s, r);
     receipt_free(r);
-    return 0;
+    return rc;
 }
 
 const struct verb cmd_show = {

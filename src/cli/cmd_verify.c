@@ -250,8 +250,11 @@ static int verify_operand(struct findings *f, const struct store *s, const char 
 
 static int conclude(struct findings *f)
 {
-    if (common.json)
-        print_json(json_incref(f->report));
+    if (common.json) {
+        int rc = print_json(json_incref(f->report));
+        if (rc < 0)
+            return rc;
+    }
     autofree char *what = strv_join(&f->bad, "\n");
     return f->status < 0 ? fail((enum err)f->status, "%s", what) : 0;
 }

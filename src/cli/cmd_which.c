@@ -33,7 +33,7 @@ static int which(const char *name, const char *program)
         rc = err_hint(fail(E_FAILED, "%s has no program \"%s\"", r->name, path_base(path)),
                       "its programs are in %s", bin);
     else if (common.json)
-        print_json(json_pack("{s:i, s:s, s:s}", "format", 1, "name", r->name, "path", path));
+        rc = print_json(json_pack("{s:i, s:s, s:s}", "format", 1, "name", r->name, "path", path));
     else
         puts(path);
     receipt_free(r);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/str.h"
 
 enum { MAX_COLUMNS = 16 };
@@ -80,9 +81,13 @@ void table_free(struct table *t)
     free(t);
 }
 
-void print_json(json_t *json)
+int print_json(json_t *json)
 {
-    json_dumpf(json, stdout, JSON_INDENT(2));
-    putchar('\n');
+    if (!json)
+        return fail(E_FAILED, "no JSON can be made of this: a path in it is not UTF-8");
+    int bad = json_dumpf(json, stdout, JSON_INDENT(2)) < 0;
     json_decref(json);
+    if (bad || putchar('\n') == EOF)
+        return fail_errno(E_FAILED, "cannot write the result to standard output");
+    return 0;
 }

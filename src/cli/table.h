@@ -16,7 +16,8 @@ void table_row(struct table *t, const char *const *cells); /* as many as columns
 void table_print(struct table *t);                         /* UTF-8 widths counted by code point */
 void table_free(struct table *t);
 
-/* Prints one JSON document to stdout, 2-space indented, and takes the reference. */
-void print_json(json_t *json);
+/* Prints one JSON document to stdout, 2-space indented, and takes the reference. E_FAILED when it
+ * is NULL: json_pack made nothing of a text that is not UTF-8. */
+int print_json(json_t *json);
 
 #endif
