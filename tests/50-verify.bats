@@ -54,7 +54,8 @@ setup() {
 	assert_output --partial gil-off
 	run --separate-stderr ungil verify --json 3.99.1
 	assert_exit 0
-	python3 -m json.tool <<<"$output" >/dev/null
+	run python3 -c 'import json, sys; r = json.loads(sys.argv[1]); print(r["format"], r["verified"][0]["name"])' "$output"
+	assert_output '1 3.99.1'
 }
 
 @test "the receipt holds every proof" {

@@ -34,7 +34,7 @@ undeclared() {
 query() {
 	python3 -c '
 import json, sys
-v = json.loads(sys.argv[1])[0]
+v = json.loads(sys.argv[1])["verified"][0]
 checks = {c["check"]: c for c in v["checks"]}
 sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, indent=1)}")' "$output" "$1"
 }

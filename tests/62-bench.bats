@@ -23,6 +23,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 	pair
 	run --separate-stderr ungil bench --json --rounds 1 --threads 2 "$REAL"
 	assert_exit 0
+	query 'r["format"] == 1'
 	query 'set(k) == {"primes equal", "primes balanced", "sha256 9000", "sha256 900", "matmul shared", "matmul private", "squares threads", "squares interpreters"}'
 	query 'all(set(x["cells"]) == {"gil/1", "gil/N", "ft/1", "ft/N"} and x["checksum"] for x in k.values() if "skip" not in x)'
 	query 'all(near(x["build_overhead"], x["cells"]["ft/1"]["seconds"] / x["cells"]["gil/1"]["seconds"]) for x in k.values() if "skip" not in x)'

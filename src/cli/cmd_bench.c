@@ -145,8 +145,10 @@ static int measure(const struct contestants *c, const struct bench_options *o)
     progress_display_end();
     if (rc < 0)
         return rc;
-    if (common.json)
+    if (common.json) {
+        json_object_set_new(result, "format", json_integer(1));
         return print_json(result);
+    }
     autofree char *table = bench_table(result, o->markdown);
     printf("GIL build:      %s\nfree-threaded:  %s\n\n%s", c->gil ? c->gil : "none",
            c->ft ? c->ft : "none", table);
@@ -187,7 +189,8 @@ const struct verb cmd_bench = {
         "round. The work and its result are the same in every cell, and each worker makes sure "
         "that the GIL was on or off as it should be: else there is no table. Where fewer CPUs may "
         "be used than there are threads, no scaling is claimed.\n\n"
-        "With --json: threads, cpus, load, cpu_granted (the least share of a CPU that one thread "
+        "With --json: format (1), threads, cpus, load, cpu_granted (the least share of a CPU that "
+        "one thread "
         "got), scaling (\"measured\", or why it is refused), rounds, "
         "seconds, gil, ft, and kernels, each with kernel, form, shows, scale, checksum, cells "
         "(\"gil/1\", \"gil/N\", \"ft/1\", \"ft/N\": seconds, mad, cpu_seconds, values), "

@@ -251,7 +251,7 @@ static int verify_operand(struct findings *f, const struct store *s, const char 
 static int conclude(struct findings *f)
 {
     if (common.json) {
-        int rc = print_json(json_incref(f->report));
+        int rc = print_json(json_pack("{s:i, s:O}", "format", 1, "verified", f->report));
         if (rc < 0)
             return rc;
     }
@@ -296,7 +296,8 @@ const struct verb cmd_verify = {
         "The verdict is \"proven\"; \"inconclusive\" when nothing failed but this machine could "
         "not show that threads run at once (one CPU, or a busy one); \"failed\"; or \"unproven\" "
         "when a build that should be free-threaded could not be proven so: exit status 3.\n\n"
-        "With --json: an array with an object for each interpreter: name, verdict, python, "
+        "With --json: format (1), and verified, an object for each interpreter: name, verdict, "
+        "python, "
         "control, seconds, info, and checks, each with check, expected, seen, verdict (pass, fail, "
         "skip, inconclusive), why, proof, culprits. With --files and --json: name, verdict "
         "(intact, changed), files, changed, missing, extra.",
