@@ -73,10 +73,17 @@ int verb_unknown(const char *name)
     return err_hint(rc, "\"ungil help\" lists all of them");
 }
 
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+    autostrv operands = {0};
+    int rc = opt_parse(verb, argc, argv, &operands);
+    return rc == 0 ? verb->run(&operands) : rc == OPT_HELP ? 0 : rc;
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
-        cmd_help.run(1, (char *[]){"help", NULL});
+        cmd_help.run(&(struct strv){0});
         return fail(E_USAGE, "which verb?");
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
@@ -85,7 +92,7 @@ static int run(int argc, char **argv)
     }
     bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
     const struct verb *verb = verb_find(help ? "help" : argv[1]);
-    return verb ? verb->run(argc - 1, argv + 1) : verb_unknown(argv[1]);
+    return verb ? run_verb(verb, argc - 1, argv + 1) : verb_unknown(argv[1]);
 }
 
 /* Ends the way the signal would have ended ungil, so that a calling shell or make knows. */

@@ -10,9 +10,10 @@ struct verb {
     const char *usage;       /* "install [OPTION]... [SPEC]...": one line each use, '\n' between */
     const char *summary;     /* one line, <= 60 characters */
     const char *description; /* paragraphs for help and the manual; NULL: none */
-    int (*run)(int argc, char **argv);   /* argv[0] is the verb; 0 or a negative error */
-    void (*options)(struct optset *set); /* fills the option table alone, for help and the manual;
-                                            NULL: only the common ones */
+    bool options_first; /* no option behind the first operand: for `exec`, whose command has its own
+                         */
+    void (*options)(struct optset *set); /* adds the verb's options; NULL: only the common ones */
+    int (*run)(const struct strv *operands); /* 0 or a negative error */
 };
 
 extern const struct verb cmd_bench, cmd_clean, cmd_exec, cmd_help, cmd_install, cmd_link, cmd_list,

@@ -14,37 +14,31 @@
 #include "core/receipt.h"
 #include "core/verify.h"
 
-struct bench_options {
+static struct {
     bool quick, markdown;
     int threads, rounds;
     double budget;
     const char *kernels; /* "primes,matmul:private" */
-};
-
-static void options_into(struct optset *set, struct bench_options *o)
-{
-    opt_add(set, (struct opt){"quick", 0, OPT_FLAG, &o->quick, NULL,
-                              "What install does: half a minute, two or three rounds."});
-    opt_add(set, (struct opt){"budget", 0, OPT_SECONDS, &o->budget, "SECONDS",
-                              "Repeat for about so long. Default: 90."});
-    opt_add(set, (struct opt){"rounds", 0, OPT_COUNT, &o->rounds, "N",
-                              "At most so many rounds, whatever the budget; at most 9."});
-    opt_add(set, (struct opt){"threads", 0, OPT_COUNT, &o->threads, "N",
-                              "Compare 1 thread with N. Default: the CPUs that may be used, 2 to "
-                              "4."});
-    opt_add(set, (struct opt){"kernel", 0, OPT_STRING, &o->kernels, "KERNEL[:FORM][,...]",
-                              "Only these: primes (equal, balanced), sha256 (9000, 900), matmul "
-                              "(shared, private), squares (threads, interpreters)."});
-    opt_add(set, (struct opt){"markdown", 0, OPT_FLAG, &o->markdown, NULL,
-                              "The table as Markdown, to paste somewhere."});
-    opt_add_root(set);
-    opt_add_json(set);
-}
+} wish = {.budget = 90};
 
 static void options(struct optset *set)
 {
-    static struct bench_options unused;
-    options_into(set, &unused);
+    opt_add(set, (struct opt){"quick", 0, OPT_FLAG, &wish.quick, NULL,
+                              "What install does: half a minute, two or three rounds."});
+    opt_add(set, (struct opt){"budget", 0, OPT_SECONDS, &wish.budget, "SECONDS",
+                              "Repeat for about so long. Default: 90."});
+    opt_add(set, (struct opt){"rounds", 0, OPT_COUNT, &wish.rounds, "N",
+                              "At most so many rounds, whatever the budget; at most 9."});
+    opt_add(set, (struct opt){"threads", 0, OPT_COUNT, &wish.threads, "N",
+                              "Compare 1 thread with N. Default: the CPUs that may be used, 2 to "
+                              "4."});
+    opt_add(set, (struct opt){"kernel", 0, OPT_STRING, &wish.kernels, "KERNEL[:FORM][,...]",
+                              "Only these: primes (equal, balanced), sha256 (9000, 900), matmul "
+                              "(shared, private), squares (threads, interpreters)."});
+    opt_add(set, (struct opt){"markdown", 0, OPT_FLAG, &wish.markdown, NULL,
+                              "The table as Markdown, to paste somewhere."});
+    opt_add_root(set);
+    opt_add_json(set);
 }
 
 /* The two interpreters to compare; owned, NULL: none of that kind. */
@@ -126,17 +120,17 @@ static int choose(struct contestants *c, const struct store *s, const struct str
     return rc;
 }
 
-static int measure(const struct contestants *c, const struct bench_options *o)
+static int measure(const struct contestants *c)
 {
     autostrv kernels = {0};
-    autofree char *words = xstrdup(o->kernels ? o->kernels : "");
+    autofree char *words = xstrdup(wish.kernels ? wish.kernels : "");
     for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
         strv_add(&kernels, w);
     struct bench_opts b = {.gil = c->gil,
                            .ft = c->ft,
-                           .threads = o->threads,
-                           .budget = o->quick ? bench_quick_budget : o->budget,
-                           .rounds = o->rounds,
+                           .threads = wish.threads,
+                           .budget = wish.quick ? bench_quick_budget : wish.budget,
+                           .rounds = wish.rounds,
                            .kernels = &kernels,
                            .who = "bench",
                            .progress = progress_display_begin()};
@@ -149,28 +143,21 @@ static int measure(const struct contestants *c, const struct bench_options *o)
         json_object_set_new(result, "format", json_integer(1));
         return print_json(result);
     }
-    autofree char *table = bench_table(result, o->markdown);
+    autofree char *table = bench_table(result, wish.markdown);
     printf("GIL build:      %s\nfree-threaded:  %s\n\n%s", c->gil ? c->gil : "none",
            c->ft ? c->ft : "none", table);
     json_decref(result);
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct bench_options o = {.budget = 90};
-    struct optset set = {0};
-    autostrv operands = {0};
-    options_into(&set, &o);
-    int rc = opt_parse(&cmd_bench, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
     autostore s;
     root_open(&s);
     struct contestants c = {0};
-    rc = choose(&c, &s, &operands);
+    int rc = choose(&c, &s, operands);
     if (rc == 0)
-        rc = measure(&c, &o);
+        rc = measure(&c);
     free(c.gil);
     free(c.ft);
     return rc;

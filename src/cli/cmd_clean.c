@@ -12,27 +12,19 @@
 #include "core/dirs.h"
 #include "core/text_json.h"
 
-struct clean_options {
-    bool dry_run, all;
-    double lock_wait;
-};
-
-static void options_into(struct optset *set, struct clean_options *o)
-{
-    opt_add(set, (struct opt){"dry-run", 'n', OPT_FLAG, &o->dry_run, NULL,
-                              "Only say what would be deleted, and how big it is."});
-    opt_add(set, (struct opt){"all", 0, OPT_FLAG, &o->all, NULL,
-                              "Also what later builds would gain from: configure's answers, "
-                              "training data, and how long builds take here."});
-    opt_add_lock_wait(set, &o->lock_wait);
-    opt_add_root(set);
-    opt_add_json(set);
-}
+/* --dry-run, --all */
+static bool dry_run, all;
 
 static void options(struct optset *set)
 {
-    static struct clean_options unused;
-    options_into(set, &unused);
+    opt_add(set, (struct opt){"dry-run", 'n', OPT_FLAG, &dry_run, NULL,
+                              "Only say what would be deleted, and how big it is."});
+    opt_add(set, (struct opt){"all", 0, OPT_FLAG, &all, NULL,
+                              "Also what later builds would gain from: configure's answers, "
+                              "training data, and how long builds take here."});
+    opt_add_lock_wait(set);
+    opt_add_root(set);
+    opt_add_json(set);
 }
 
 static const char aside_suffix[] = ".removed";
@@ -48,7 +40,6 @@ static bool is_disposable(const char *name)
 }
 
 struct cleaning {
-    const struct clean_options *o;
     json_t *items;
     unsigned long long total;
 };
@@ -80,10 +71,10 @@ static int clean_cache(struct cleaning *c)
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         autofree char *path = path_join(cache, names.v[i]);
         unsigned long long bytes;
-        if (!c->o->all && !is_disposable(names.v[i]))
+        if (!all && !is_disposable(names.v[i]))
             continue;
         rc = fs_usage(path, &bytes);
-        if (rc == 0 && !c->o->dry_run)
+        if (rc == 0 && !dry_run)
             rc = remove_entry(path);
         if (rc == 0)
             count(c, path, bytes);
@@ -94,24 +85,24 @@ static int clean_cache(struct cleaning *c)
 static int clean_stage(struct cleaning *c, const struct store *s)
 {
     unsigned long long bytes = 0;
-    int rc = store_clean_stage(s, !c->o->dry_run, &bytes);
+    int rc = store_clean_stage(s, !dry_run, &bytes);
     if (rc == 0 && bytes > 0)
         count(c, s->stage, bytes);
     return rc;
 }
 
-static int clean(struct cleaning *c, int argc, char **argv)
+static int clean(struct cleaning *c)
 {
     autostore s;
     root_open(&s);
     int rc = 0;
     /* Locked, so that nobody builds meanwhile; but a root that is not there stays so. */
-    if (!c->o->dry_run && fs_is_dir(s.root)) {
+    if (!dry_run && fs_is_dir(s.root)) {
         /* Before the lock: taking it sweeps the stages, and their bytes are to be told. */
         unsigned long long stale = 0;
         rc = store_clean_stage(&s, false, &stale);
         if (rc == 0)
-            rc = root_lock(&s, argc, argv, c->o->lock_wait);
+            rc = root_lock(&s);
         if (rc == 0 && stale > 0)
             count(c, s.stage, stale);
         if (rc == 0)
@@ -122,30 +113,23 @@ static int clean(struct cleaning *c, int argc, char **argv)
     return rc < 0 ? rc : clean_cache(c);
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct clean_options o = {.lock_wait = -1};
-    struct optset set = {0};
-    autostrv operands = {0};
-    options_into(&set, &o);
-    int rc = opt_parse(&cmd_clean, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (operands.n > 0)
-        return err_hint(fail(E_USAGE, "clean: \"%s\" is one argument too many", operands.v[0]),
+    if (operands->n > 0)
+        return err_hint(fail(E_USAGE, "clean: \"%s\" is one argument too many", operands->v[0]),
                         "\"ungil remove NAME\" removes an interpreter");
-    struct cleaning c = {.o = &o, .items = json_array()};
-    rc = clean(&c, argc, argv);
+    struct cleaning c = {.items = json_array()};
+    int rc = clean(&c);
     if (rc < 0) {
         json_decref(c.items);
         return rc;
     }
     if (common.json)
-        return print_json(json_pack("{s:i, s:b, s:I, s:o}", "format", 1, "deleted", !o.dry_run,
+        return print_json(json_pack("{s:i, s:b, s:I, s:o}", "format", 1, "deleted", !dry_run,
                                     "bytes", (json_int_t)c.total, "items", c.items));
     json_decref(c.items);
     char text[16];
-    note(o.dry_run ? "%s would be freed" : "%s freed", str_bytes(text, c.total));
+    note(dry_run ? "%s would be freed" : "%s freed", str_bytes(text, c.total));
     return 0;
 }
 

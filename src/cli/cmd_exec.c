@@ -45,29 +45,22 @@ static int execute(char **command, const char *bin)
                     "it is looked for in PATH behind %s", bin);
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct optset set = {0};
-    autostrv operands = {0};
-    options(&set);
-    int rc = opt_parse_prefix(&cmd_exec, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    size_t command = operands.n > 1 && strcmp(operands.v[1], "--") == 0 ? 2 : 1;
-    if (operands.n <= command)
+    size_t command = operands->n > 1 && strcmp(operands->v[1], "--") == 0 ? 2 : 1;
+    if (operands->n <= command)
         return err_hint(
             fail(E_USAGE, "exec: give a NAME and a command"),
             "for example: ungil exec 3.14t -- python -c 'import sys; print(sys.version)'");
     autostore s;
     struct receipt *r;
-    root_open(&s);
-    rc = store_find(&s, operands.v[0], &r);
+    int rc = root_find(&s, operands->v[0], &r);
     if (rc < 0)
         return rc;
     autofree char *prefix = store_prefix(&s, r->name), *bin = path_join(prefix, "bin");
     receipt_free(r);
     rc = set_environment(bin);
-    return rc < 0 ? rc : execute(operands.v + command, bin);
+    return rc < 0 ? rc : execute(operands->v + command, bin);
 }
 
 const struct verb cmd_exec = {
@@ -78,6 +71,7 @@ const struct verb cmd_exec = {
         "Puts the bin directory of NAME (3.14.7t, or a series: 3.14t) in front of PATH and "
         "becomes CMD: python, python3, pip and so on are NAME's then. PYTHONHOME is not "
         "passed on; the rest of the environment is left as it is.",
+    .options_first = true,
     .run = run,
     .options = options,
 };

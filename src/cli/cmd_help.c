@@ -60,28 +60,22 @@ static void options(struct optset *set)
                 "The whole manual page, as roff. To read it: \"ungil help --man | man -l -\"."});
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct optset set = {0};
-    autostrv operands = {0};
-    options(&set);
-    int rc = opt_parse(&cmd_help, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
     if (as_manual) {
         manual();
         return 0;
     }
-    if (operands.n == 0) {
+    if (operands->n == 0) {
         list_verbs();
         return 0;
     }
-    if (operands.n > 1)
-        return err_hint(fail(E_USAGE, "help: \"%s\" is one argument too many", operands.v[1]),
+    if (operands->n > 1)
+        return err_hint(fail(E_USAGE, "help: \"%s\" is one argument too many", operands->v[1]),
                         "one VERB at a time; \"ungil help --man\" has all of them");
-    const struct verb *verb = verb_find(operands.v[0]);
+    const struct verb *verb = verb_find(operands->v[0]);
     if (!verb)
-        return verb_unknown(operands.v[0]);
+        return verb_unknown(operands->v[0]);
     opt_help(verb, false);
     return 0;
 }

@@ -15,56 +15,50 @@
 #include "core/dirs.h"
 #include "core/install.h"
 
-static void table(struct optset *set, struct install_opts *o)
+static struct install_opts wish = {.preset = "quick", .share = true, .bench = true};
+
+static void options(struct optset *set)
 {
     opt_add(
         set,
         (struct opt){
-            "preset", 'p', OPT_STRING, &o->preset, "PRESET",
+            "preset", 'p', OPT_STRING, &wish.preset, "PRESET",
             "How hard to optimise: quick (plain -O3, the default) or release (profile-guided and "
             "link-time optimisation), or another preset of the recipe."});
-    opt_add(set, (struct opt){"variant", 0, OPT_STRING, &o->variant, "ID",
+    opt_add(set, (struct opt){"variant", 0, OPT_STRING, &wish.variant, "ID",
                               "One variant of the recipe instead of the pair: gil, ft."});
-    opt_add(set, (struct opt){"source", 0, OPT_STRING, &o->source.from, "SOURCE",
+    opt_add(set, (struct opt){"source", 0, OPT_STRING, &wish.source.from, "SOURCE",
                               "Where the source comes from: git, tarball or apt forces one of the "
                               "recipe's providers; a URL or a path "
                               "names a git repository or a source archive."});
-    opt_add(set, (struct opt){"mirror", 0, OPT_STRING, &o->source.mirror, "URL",
+    opt_add(set, (struct opt){"mirror", 0, OPT_STRING, &wish.source.mirror, "URL",
                               "Base URL for source archives instead of the recipe's."});
     opt_add(set,
-            (struct opt){"unpinned", 0, OPT_FLAG, &o->source.unpinned, NULL,
+            (struct opt){"unpinned", 0, OPT_FLAG, &wish.source.unpinned, NULL,
                          "Accept a release or a source that no pin covers; the receipt says so."});
-    opt_add(set, (struct opt){"offline", 0, OPT_FLAG, &o->source.offline, NULL,
+    opt_add(set, (struct opt){"offline", 0, OPT_FLAG, &wish.source.offline, NULL,
                               "Open no network connection: caches only."});
     opt_add(set, (struct opt){
-                     "upgrade", 'U', OPT_FLAG, &o->upgrade, NULL,
+                     "upgrade", 'U', OPT_FLAG, &wish.upgrade, NULL,
                      "Ask again for a newer pinned release that could not be had the last time."});
-    opt_add(set, (struct opt){"jobs", 'j', OPT_COUNT, &o->jobs, "N",
+    opt_add(set, (struct opt){"jobs", 'j', OPT_COUNT, &wish.jobs, "N",
                               "Compile this many files at once, both builds together. Default: the "
                               "CPUs that affinity and cgroup quota allow."});
-    opt_add(set, (struct opt){"force", 'f', OPT_FLAG, &o->force, NULL,
+    opt_add(set, (struct opt){"force", 'f', OPT_FLAG, &wish.force, NULL,
                               "Build again even if it is installed with equal inputs."});
     opt_add(set,
-            (struct opt){"no-share", 0, OPT_UNSET, &o->share, NULL,
+            (struct opt){"no-share", 0, OPT_UNSET, &wish.share, NULL,
                          "Do not hard-link the files that are the same in both builds (without "
                          "this option, an edit of one such file in place changes both)."});
-    opt_add(set, (struct opt){"no-bench", 0, OPT_UNSET, &o->bench, NULL,
+    opt_add(set, (struct opt){"no-bench", 0, OPT_UNSET, &wish.bench, NULL,
                               "Do not measure the pair afterwards (half a minute)."});
-    opt_add(set, (struct opt){"keep-failed", 0, OPT_FLAG, &o->keep_failed, NULL,
+    opt_add(set, (struct opt){"keep-failed", 0, OPT_FLAG, &wish.keep_failed, NULL,
                               "Keep a prefix that did not pass verification in ROOT/stage."});
-    opt_add(set, (struct opt){"keep-build", 0, OPT_FLAG, &o->keep_build, NULL,
+    opt_add(set, (struct opt){"keep-build", 0, OPT_FLAG, &wish.keep_build, NULL,
                               "Keep the build trees in the cache after success."});
-    opt_add(set,
-            (struct opt){"lock-wait", 0, OPT_SECONDS, &o->lock_wait, "SECONDS",
-                         "Give up when another ungil holds the root for longer. Default: wait."});
+    opt_add_lock_wait(set);
     opt_add_root(set);
     opt_add_json(set);
-}
-
-static void options(struct optset *set)
-{
-    static struct install_opts o;
-    table(set, &o);
 }
 
 /* A list of the report, a line each. */
@@ -100,21 +94,20 @@ static json_int_t peak_memory(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
 }
 
-static int action(struct install_opts *o, const struct strv *specs)
+static int run(const struct strv *specs)
 {
     autofree char *root = dirs_root(common.root);
     autofree char *cache = dirs_cache(NULL);
-    o->root = root;
-    o->cache = o->source.cache = cache;
-    o->verbose = common.verbose;
-    if (o->jobs == 0)
-        o->jobs = cpu_count();
-    autofree char *words = strv_join(specs, " ");
-    autofree char *command = xasprintf("install %s", words);
-    o->command = command;
+    wish.root = root;
+    wish.lock_wait = common.lock_wait;
+    wish.cache = wish.source.cache = cache;
+    wish.verbose = common.verbose;
+    if (wish.jobs == 0)
+        wish.jobs = cpu_count();
+    wish.command = common.command;
     json_t *report = NULL;
-    o->progress = o->source.progress = progress_display_begin();
-    int rc = install_run((const char *const *)specs->v, specs->n, o, &report);
+    wish.progress = wish.source.progress = progress_display_begin();
+    int rc = install_run((const char *const *)specs->v, specs->n, &wish, &report);
     progress_display_end();
     char peak[16];
     json_object_set_new(report, "peak_memory", json_integer(peak_memory()));
@@ -125,16 +118,6 @@ static int action(struct install_opts *o, const struct strv *specs)
         print_report(report, root);
     json_decref(report);
     return rc;
-}
-
-static int run(int argc, char **argv)
-{
-    struct install_opts o = {.preset = "quick", .share = true, .bench = true, .lock_wait = -1};
-    struct optset set = {0};
-    autostrv specs = {0};
-    table(&set, &o);
-    int rc = opt_parse(&cmd_install, &set, argc, argv, &specs);
-    return rc < 0 ? rc : rc == OPT_HELP ? 0 : action(&o, &specs);
 }
 
 const struct verb cmd_install = {

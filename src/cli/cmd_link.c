@@ -11,33 +11,24 @@
 #include "cli/table.h"
 #include "core/receipt.h"
 
-struct link_options {
-    const char *chosen; /* --default */
-    const char *into;
-    double lock_wait;
-};
+/* --default, --into */
+static const char *chosen, *into;
 
-static void options_into(struct optset *set, struct link_options *o)
+static void options(struct optset *set)
 {
-    opt_add(set, (struct opt){"default", 0, OPT_STRING, &o->chosen, "NAME",
+    opt_add(set, (struct opt){"default", 0, OPT_STRING, &chosen, "NAME",
                               "Make python and python3 lead to NAME (a name that \"ungil list\" "
                               "shows, or a series). \"auto\": the newest GIL build again."});
-    opt_add(set, (struct opt){"into", 0, OPT_STRING, &o->into, "DIR",
+    opt_add(set, (struct opt){"into", 0, OPT_STRING, &into, "DIR",
                               "Link every name of ROOT/bin into DIR as well, for example "
                               "/usr/local/bin or ~/.local/bin. Files there that are not ungil's "
                               "are never replaced."});
-    opt_add_lock_wait(set, &o->lock_wait);
+    opt_add_lock_wait(set);
     opt_add_root(set);
     opt_add_json(set);
 }
 
-static void options(struct optset *set)
-{
-    static struct link_options unused;
-    options_into(set, &unused);
-}
-
-static int set_default(struct store *s, const char *chosen)
+static int set_default(struct store *s)
 {
     if (strcmp(chosen, "auto") == 0)
         return store_set_default(s, NULL);
@@ -56,39 +47,31 @@ static int report(const struct store *s, const char *dir)
     int rc = store_list(s, &list, &n);
     if (rc < 0)
         return rc;
-    autofree char *chosen = store_default(s, list, n);
+    autofree char *name = store_default(s, list, n);
     store_list_free(list, n);
     if (common.json)
         return print_json(
-            json_pack("{s:i, s:s, s:s?}", "format", 1, "directory", dir, "default", chosen));
-    note("%s is up to date; python and python3: %s", dir, chosen ? chosen : "none");
+            json_pack("{s:i, s:s, s:s?}", "format", 1, "directory", dir, "default", name));
+    note("%s is up to date; python and python3: %s", dir, name ? name : "none");
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct link_options o = {.lock_wait = -1};
-    struct optset set = {0};
-    autostrv operands = {0};
-    options_into(&set, &o);
-    int rc = opt_parse(&cmd_link, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (operands.n > 0)
-        return err_hint(fail(E_USAGE, "link: what is \"%s\"?", operands.v[0]),
-                        "did you mean --default %s or --into %s?", operands.v[0], operands.v[0]);
+    if (operands->n > 0)
+        return err_hint(fail(E_USAGE, "link: what is \"%s\"?", operands->v[0]),
+                        "did you mean --default %s or --into %s?", operands->v[0], operands->v[0]);
     autostore s;
     /* A user may link what an administrator installed: --into alone changes nothing in the root. */
     root_open(&s);
-    if (!o.into || o.chosen)
-        rc = root_lock(&s, argc, argv, o.lock_wait);
-    if (rc == 0 && o.chosen)
-        rc = set_default(&s, o.chosen);
+    int rc = !into || chosen ? root_lock(&s) : 0;
+    if (rc == 0 && chosen)
+        rc = set_default(&s);
     if (rc == 0 && s.lock >= 0)
         rc = store_link(&s, NULL);
-    if (rc == 0 && o.into)
-        rc = store_link(&s, o.into);
-    autofree char *dir = o.into ? path_absolute(o.into) : xstrdup(s.bin);
+    if (rc == 0 && into)
+        rc = store_link(&s, into);
+    autofree char *dir = into ? path_absolute(into) : xstrdup(s.bin);
     return rc < 0 ? rc : report(&s, dir);
 }
 

@@ -12,22 +12,15 @@
 #include "core/recipe.h"
 #include "core/text_json.h"
 
-struct list_options {
-    bool available;
-};
-
-static void options_into(struct optset *set, struct list_options *o)
-{
-    opt_add(set, (struct opt){"available", 0, OPT_FLAG, &o->available, NULL,
-                              "What the recipes pin, instead of what is installed."});
-    opt_add_root(set);
-    opt_add_json(set);
-}
+/* --available */
+static bool available;
 
 static void options(struct optset *set)
 {
-    static struct list_options unused;
-    options_into(set, &unused);
+    opt_add(set, (struct opt){"available", 0, OPT_FLAG, &available, NULL,
+                              "What the recipes pin, instead of what is installed."});
+    opt_add_root(set);
+    opt_add_json(set);
 }
 
 /* ---- installed ---- */
@@ -60,28 +53,18 @@ static void print_installed(const struct store *s, struct receipt **list, size_t
     table_free(t);
 }
 
-static int list_installed(void)
+static int list_installed(const struct store *s, struct receipt **list, size_t n)
 {
-    autostore s;
-    struct receipt **list;
-    size_t n;
-    root_open(&s);
-    int rc = store_list(&s, &list, &n);
-    if (rc < 0)
-        return rc;
-    autofree char *chosen = store_default(&s, list, n);
+    autofree char *chosen = store_default(s, list, n);
     if (common.json) {
         json_t *array = json_array();
         for (size_t i = 0; i < n; i++)
-            json_array_append_new(array,
-                                  installed_json(&s, list[i], str_eq(list[i]->name, chosen)));
-        rc = print_json(json_pack("{s:i, s:s, s:s?, s:o}", "format", 1, "root", s.root, "default",
-                                  chosen, "installed", array));
-    } else {
-        print_installed(&s, list, n, chosen);
+            json_array_append_new(array, installed_json(s, list[i], str_eq(list[i]->name, chosen)));
+        return print_json(json_pack("{s:i, s:s, s:s?, s:o}", "format", 1, "root", s->root,
+                                    "default", chosen, "installed", array));
     }
-    store_list_free(list, n);
-    return rc;
+    print_installed(s, list, n, chosen);
+    return 0;
 }
 
 /* ---- available ---- */
@@ -134,19 +117,12 @@ static void add_series(const struct recipe *r, struct receipt **list, size_t n, 
                                            text_json(r->file), "releases", releases));
 }
 
-static int list_available(void)
+static int list_available(struct receipt **list, size_t n)
 {
-    autostore s;
     autostrv series = {0};
-    struct receipt **list;
-    size_t n;
-    root_open(&s);
-    int rc = store_list(&s, &list, &n);
-    if (rc < 0)
-        return rc;
     struct table *t = table_new("SERIES|RELEASE|DATE|PINNED FOR|INSTALLED|NOTE");
     json_t *array = json_array();
-    rc = recipe_list(&series);
+    int rc = recipe_list(&series);
     for (size_t i = 0; rc == 0 && i < series.n; i++) {
         struct recipe *r = NULL;
         rc = recipe_find(series.v[i], &r);
@@ -160,23 +136,24 @@ static int list_available(void)
         table_print(t);
     json_decref(array);
     table_free(t);
-    store_list_free(list, n);
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct list_options o = {0};
-    struct optset set = {0};
-    autostrv operands = {0};
-    options_into(&set, &o);
-    int rc = opt_parse(&cmd_list, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (operands.n > 0)
-        return err_hint(fail(E_USAGE, "list: \"%s\" is one argument too many", operands.v[0]),
-                        "\"ungil show %s\" tells about one interpreter", operands.v[0]);
-    return o.available ? list_available() : list_installed();
+    if (operands->n > 0)
+        return err_hint(fail(E_USAGE, "list: \"%s\" is one argument too many", operands->v[0]),
+                        "\"ungil show %s\" tells about one interpreter", operands->v[0]);
+    autostore s;
+    struct receipt **list;
+    size_t n;
+    root_open(&s);
+    int rc = store_list(&s, &list, &n);
+    if (rc < 0)
+        return rc;
+    rc = available ? list_available(list, n) : list_installed(&s, list, n);
+    store_list_free(list, n);
+    return rc;
 }
 
 const struct verb cmd_list = {

@@ -178,26 +178,21 @@ static int recipe_verb_check(const struct strv *which)
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
     static const struct {
         const char *name;
         int (*run)(const struct strv *operands);
     } actions[] = {
         {"list", recipe_verb_list}, {"show", recipe_verb_show}, {"check", recipe_verb_check}};
-    struct optset set = {0};
-    autostrv operands = {0}, rest = {0};
-    options(&set);
-    int rc = opt_parse(&cmd_recipe, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    for (size_t i = 1; i < operands.n; i++)
-        strv_add(&rest, operands.v[i]);
-    for (size_t i = 0; operands.n > 0 && i < lengthof(actions); i++)
-        if (strcmp(actions[i].name, operands.v[0]) == 0)
+    autostrv rest = {0};
+    for (size_t i = 1; i < operands->n; i++)
+        strv_add(&rest, operands->v[i]);
+    for (size_t i = 0; operands->n > 0 && i < lengthof(actions); i++)
+        if (strcmp(actions[i].name, operands->v[0]) == 0)
             return actions[i].run(&rest);
-    return err_hint(operands.n ? fail(E_USAGE, "recipe: there is no \"%s\"", operands.v[0])
-                               : fail(E_USAGE, "recipe: list, show or check?"),
+    return err_hint(operands->n > 0 ? fail(E_USAGE, "recipe: there is no \"%s\"", operands->v[0])
+                                    : fail(E_USAGE, "recipe: list, show or check?"),
                     "ungil recipe list, ungil recipe show SERIES, ungil recipe check FILE");
 }
 

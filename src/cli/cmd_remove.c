@@ -13,21 +13,11 @@
 #include "core/release.h"
 #include "core/text_json.h"
 
-struct remove_options {
-    double lock_wait;
-};
-
-static void options_into(struct optset *set, struct remove_options *o)
-{
-    opt_add_lock_wait(set, &o->lock_wait);
-    opt_add_root(set);
-    opt_add_json(set);
-}
-
 static void options(struct optset *set)
 {
-    static struct remove_options unused;
-    options_into(set, &unused);
+    opt_add_lock_wait(set);
+    opt_add_root(set);
+    opt_add_json(set);
 }
 
 /* A whole name whose directory is there, with or without a readable receipt. */
@@ -90,27 +80,21 @@ static int check_names(const struct store *s, const struct strv *operands, struc
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct remove_options o = {.lock_wait = -1};
-    struct optset set = {0};
-    autostrv operands = {0}, names = {0}, again = {0};
-    options_into(&set, &o);
-    int rc = opt_parse(&cmd_remove, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (operands.n == 0)
+    autostrv names = {0}, again = {0};
+    if (operands->n == 0)
         return err_hint(fail(E_USAGE, "remove: which NAME?"), "\"ungil list\" shows the names");
     autostore s;
     root_open(&s);
     /* Before the lock, so that a misspelt name makes no root; and after, as others may have held
      * it.
      */
-    rc = check_names(&s, &operands, &names);
+    int rc = check_names(&s, operands, &names);
     if (rc == 0)
-        rc = root_lock(&s, argc, argv, o.lock_wait);
+        rc = root_lock(&s);
     if (rc == 0)
-        rc = check_names(&s, &operands, &again);
+        rc = check_names(&s, operands, &again);
     if (rc == 0)
         rc = store_remove(&s, (const char *const *)names.v, names.n);
     return rc < 0 ? rc : report(&s, &names);

@@ -133,20 +133,13 @@ static void show(const struct store *s, const struct receipt *r)
     }
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct optset set = {0};
-    autostrv operands = {0};
-    options(&set);
-    int rc = opt_parse(&cmd_show, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (operands.n != 1)
+    if (operands->n != 1)
         return err_hint(fail(E_USAGE, "show: give one NAME"), "\"ungil list\" shows the names");
     autostore s;
     struct receipt *r;
-    root_open(&s);
-    rc = store_find(&s, operands.v[0], &r);
+    int rc = root_find(&s, operands->v[0], &r);
     if (rc < 0)
         return rc;
     if (common.json)

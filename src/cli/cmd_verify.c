@@ -17,27 +17,20 @@
 #include "core/text_json.h"
 #include "core/verify.h"
 
-struct verify_options {
-    bool files;
-    const char *import; /* "numpy,pandas" */
-};
+/* --files, --import ("numpy,pandas") */
+static bool files;
+static const char *to_import;
 
-static void options_into(struct optset *set, struct verify_options *o)
+static void options(struct optset *set)
 {
-    opt_add(set, (struct opt){"files", 0, OPT_FLAG, &o->files, NULL,
+    opt_add(set, (struct opt){"files", 0, OPT_FLAG, &files, NULL,
                               "Compare the installed files with the manifest instead of running "
                               "the interpreter."});
-    opt_add(set, (struct opt){"import", 0, OPT_STRING, &o->import, "MODULE[,MODULE]...",
+    opt_add(set, (struct opt){"import", 0, OPT_STRING, &to_import, "MODULE[,MODULE]...",
                               "Import these as well, each alone, and fail if one switches the GIL "
                               "on. A MODULE with a slash is the path of an extension module."});
     opt_add_root(set);
     opt_add_json(set);
-}
-
-static void options(struct optset *set)
-{
-    static struct verify_options unused;
-    options_into(set, &unused);
 }
 
 /* What the run has found out so far. */
@@ -106,11 +99,10 @@ static void note_failures(struct findings *f, const char *name, json_t *result,
     worsen(f, verdict == VERDICT_UNPROVEN ? E_UNPROVEN : E_FAILED);
 }
 
-static int verify_one(struct findings *f, const char *name, struct verify_opts *v,
-                      const struct verify_options *o)
+static int verify_one(struct findings *f, const char *name, struct verify_opts *v)
 {
     autostrv import = {0};
-    autofree char *words = xstrdup(o->import ? o->import : "");
+    autofree char *words = xstrdup(to_import ? to_import : "");
     for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
         strv_take(&import, strchr(w, '/') ? path_absolute(w) : xstrdup(w));
     v->import = &import;
@@ -135,7 +127,7 @@ static int verify_one(struct findings *f, const char *name, struct verify_opts *
 }
 
 /* An interpreter that ungil did not install: its name says what it must be. */
-static int verify_path(struct findings *f, const char *path, const struct verify_options *o)
+static int verify_path(struct findings *f, const char *path)
 {
     if (fs_is_dir(path) || !fs_exists(path))
         return err_hint(fail(E_USAGE, "%s is not an interpreter", path),
@@ -143,7 +135,7 @@ static int verify_path(struct findings *f, const char *path, const struct verify
     autofree char *python = path_absolute(path);
     autofree char *flags = verify_promised_flags(python);
     struct verify_opts v = {.python = python, .free_threaded = *flags == 't', .abiflags = flags};
-    return verify_one(f, path, &v, o);
+    return verify_one(f, path, &v);
 }
 
 /* The GIL build of the same release, as the control; owned, NULL when it is not installed. */
@@ -156,8 +148,7 @@ static char *control_of(const struct store *s, const struct receipt *r)
     return fs_exists(python) ? steal(&python) : NULL;
 }
 
-static int verify_installed(struct findings *f, const struct store *s, const struct receipt *r,
-                            const struct verify_options *o)
+static int verify_installed(struct findings *f, const struct store *s, const struct receipt *r)
 {
     autofree char *flags = xstrndup(r->suffix, strcspn(r->suffix, "-"));
     autofree char *prefix = store_prefix(s, r->name);
@@ -176,7 +167,7 @@ static int verify_installed(struct findings *f, const struct store *s, const str
                             .required = recipe ? &recipe->required : NULL,
                             .optional = recipe ? &recipe->optional : NULL,
                             .control = control};
-    int rc = verify_one(f, r->name, &v, o);
+    int rc = verify_one(f, r->name, &v);
     recipe_free(recipe);
     return rc;
 }
@@ -216,34 +207,32 @@ static int check_files(struct findings *f, const struct store *s, const struct r
     return 0;
 }
 
-static int handle(struct findings *f, const struct store *s, const struct receipt *r,
-                  const struct verify_options *o)
+static int handle(struct findings *f, const struct store *s, const struct receipt *r)
 {
-    return o->files ? check_files(f, s, r) : verify_installed(f, s, r, o);
+    return files ? check_files(f, s, r) : verify_installed(f, s, r);
 }
 
-static int verify_all(struct findings *f, const struct store *s, const struct verify_options *o)
+static int verify_all(struct findings *f, const struct store *s)
 {
     struct receipt **list = NULL;
     size_t n = 0;
     int rc = store_list(s, &list, &n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = handle(f, s, list[i], o);
+        rc = handle(f, s, list[i]);
     if (rc == 0 && n == 0)
         note("nothing is installed in %s", s->root);
     store_list_free(list, n);
     return rc;
 }
 
-static int verify_operand(struct findings *f, const struct store *s, const char *operand,
-                          const struct verify_options *o)
+static int verify_operand(struct findings *f, const struct store *s, const char *operand)
 {
-    if (strchr(operand, '/') && !o->files)
-        return verify_path(f, operand, o);
+    if (strchr(operand, '/') && !files)
+        return verify_path(f, operand);
     struct receipt *r = NULL;
     int rc = store_find(s, operand, &r);
     if (rc == 0)
-        rc = handle(f, s, r, o);
+        rc = handle(f, s, r);
     receipt_free(r);
     return rc;
 }
@@ -259,22 +248,14 @@ static int conclude(struct findings *f)
     return f->status < 0 ? fail((enum err)f->status, "%s", what) : 0;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct verify_options o = {0};
-    struct optset set = {0};
-    autostrv operands = {0};
-    options_into(&set, &o);
-    int rc = opt_parse(&cmd_verify, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
     autostore s;
     root_open(&s);
     struct findings f = {.report = json_array()};
-    if (operands.n == 0)
-        rc = verify_all(&f, &s, &o);
-    for (size_t i = 0; rc == 0 && i < operands.n; i++)
-        rc = verify_operand(&f, &s, operands.v[i], &o);
+    int rc = operands->n == 0 ? verify_all(&f, &s) : 0;
+    for (size_t i = 0; rc == 0 && i < operands->n; i++)
+        rc = verify_operand(&f, &s, operands->v[i]);
     if (rc == 0)
         rc = conclude(&f);
     json_decref(f.report);

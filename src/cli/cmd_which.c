@@ -23,8 +23,7 @@ static int which(const char *name, const char *program)
                         "PROG is a name such as pip, without a directory");
     autostore s;
     struct receipt *r;
-    root_open(&s);
-    int rc = store_find(&s, name, &r);
+    int rc = root_find(&s, name, &r);
     if (rc < 0)
         return rc;
     autofree char *prefix = store_prefix(&s, r->name), *bin = path_join(prefix, "bin");
@@ -40,18 +39,12 @@ static int which(const char *name, const char *program)
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(const struct strv *operands)
 {
-    struct optset set = {0};
-    autostrv operands = {0};
-    options(&set);
-    int rc = opt_parse(&cmd_which, &set, argc, argv, &operands);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    if (operands.n < 1 || operands.n > 2)
+    if (operands->n < 1 || operands->n > 2)
         return err_hint(fail(E_USAGE, "which: give a NAME and at most one PROG"),
                         "\"ungil list\" shows the names");
-    return which(operands.v[0], operands.n > 1 ? operands.v[1] : NULL);
+    return which(operands->v[0], operands->n > 1 ? operands->v[1] : NULL);
 }
 
 const struct verb cmd_which = {

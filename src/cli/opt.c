@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 
-struct common common;
+struct common common = {.lock_wait = -1};
 
 void opt_add(struct optset *set, struct opt o)
 {
@@ -29,6 +29,13 @@ void opt_add_json(struct optset *set)
 {
     opt_add(set, (struct opt){"json", 0, OPT_FLAG, &common.json, NULL,
                               "One JSON document on standard output instead of text."});
+}
+
+void opt_add_lock_wait(struct optset *set)
+{
+    opt_add(set,
+            (struct opt){"lock-wait", 0, OPT_SECONDS, &common.lock_wait, "SECONDS",
+                         "Give up when another ungil holds the root for longer. Default: wait."});
 }
 
 static void add_common(struct optset *set)
@@ -102,13 +109,22 @@ static int apply(const struct verb *verb, const struct opt *o, const char *text)
     return 0;
 }
 
-static int parse(const struct verb *verb, struct optset *set, int argc, char **argv,
-                 const char *mode, struct strv *operands)
+/* All options of the verb. */
+static struct optset options_of(const struct verb *verb)
 {
-    add_common(set);
+    struct optset set = {0};
+    if (verb->options)
+        verb->options(&set);
+    add_common(&set);
+    return set;
+}
+
+static int parse(const struct verb *verb, const struct optset *set, int argc, char **argv,
+                 struct strv *operands)
+{
     struct option longs[lengthof(set->opts) + 1] = {0};
     autostr shorts = {0};
-    str_add(&shorts, mode);
+    str_add(&shorts, verb->options_first ? "+:" : "-:");
     for (size_t i = 0; i < set->n; i++) {
         const struct opt *o = &set->opts[i];
         bool has_arg = o->kind >= OPT_STRING;
@@ -138,20 +154,18 @@ static int parse(const struct verb *verb, struct optset *set, int argc, char **a
     }
     while (optind < argc)
         strv_add(operands, argv[optind++]);
-    log_init(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
     return 0;
 }
 
-int opt_parse(const struct verb *verb, struct optset *set, int argc, char **argv,
-              struct strv *operands)
+int opt_parse(const struct verb *verb, int argc, char **argv, struct strv *operands)
 {
-    return parse(verb, set, argc, argv, "-:", operands);
-}
-
-int opt_parse_prefix(const struct verb *verb, struct optset *set, int argc, char **argv,
-                     struct strv *operands)
-{
-    return parse(verb, set, argc, argv, "+:", operands);
+    const struct optset set = options_of(verb);
+    int rc = parse(verb, &set, argc, argv, operands);
+    autofree char *words = strv_join(operands, " ");
+    str_set(&common.command, xasprintf("%s%s%s", verb->name, *words ? " " : "", words));
+    if (rc == 0)
+        log_init(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL);
+    return rc;
 }
 
 /* Prints words from column `indent`, wrapped at 79. */
@@ -265,10 +279,7 @@ static void help_roff(const struct verb *verb, const struct optset *set)
 
 void opt_help(const struct verb *verb, bool manual)
 {
-    struct optset set = {0};
-    if (verb->options)
-        verb->options(&set);
-    add_common(&set);
+    const struct optset set = options_of(verb);
     if (manual)
         help_roff(verb, &set);
     else

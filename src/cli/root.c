@@ -12,20 +12,15 @@ void root_open(struct store *s)
     store_open(s, root);
 }
 
-int root_lock(struct store *s, int argc, char **argv, double wait_seconds)
+int root_find(struct store *s, const char *name, struct receipt **out)
 {
-    autostrv words = {0};
-    for (int i = 0; i < argc; i++)
-        strv_add(&words, argv[i]);
-    autofree char *command = strv_join(&words, " ");
-    return store_lock(s, command, wait_seconds);
+    root_open(s);
+    return store_find(s, name, out);
 }
 
-void opt_add_lock_wait(struct optset *set, double *seconds)
+int root_lock(struct store *s)
 {
-    opt_add(set,
-            (struct opt){"lock-wait", 0, OPT_SECONDS, seconds, "SECONDS",
-                         "Give up when another ungil holds the root for longer. Default: wait."});
+    return store_lock(s, common.command, common.lock_wait);
 }
 
 char *root_python(const struct store *s, const struct receipt *r)
