@@ -56,8 +56,14 @@ static void configure_words(struct pipeline *p, struct strv *argv)
     strv_addv(&words, &p->opts->preset->configure);
     strv_addv(&words, &p->build->variant->configure);
     const struct strv *preset = &p->opts->preset->environment;
-    autofree char *line = strv_join(&words, " "), *env = strv_join(preset, " ");
-    str_set(&p->build->configure, xasprintf("%s%s%s", env, preset->n ? " " : "", line));
+    autostr shown = {0};
+    for (size_t i = 0; i < preset->n; i++) {
+        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
+        str_addf(&shown, "%s=%s ", name, env_get(&p->env, name)); /* perhaps the caller's own */
+    }
+    autofree char *line = strv_join(&words, " ");
+    str_add(&shown, line);
+    str_set(&p->build->configure, str_take(&shown));
     strv_addv(argv, &words);
 }
 

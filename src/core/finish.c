@@ -126,11 +126,12 @@ static json_t *source_json(const struct source *s)
 
 static json_t *environment_json(void)
 {
-    static const char *const names[] = {"CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH"};
     json_t *object = json_object();
-    for (size_t i = 0; i < lengthof(names); i++)
-        if (getenv(names[i]))
-            json_object_set_new(object, names[i], text_json(getenv(names[i])));
+    for (size_t i = 0; plan_environment[i]; i++) {
+        const char *name = plan_environment[i], *value = getenv(name);
+        if (value)
+            json_object_set_new(object, name, text_json(value));
+    }
     return object;
 }
 

@@ -13,6 +13,21 @@
  * taken for equal. */
 static const int engine = 1;
 
+const char *const plan_environment[] = {"CC",
+                                        "CPP",
+                                        "CFLAGS",
+                                        "CPPFLAGS",
+                                        "LDFLAGS",
+                                        "LIBS",
+                                        "CFLAGS_NODIST",
+                                        "LDFLAGS_NODIST",
+                                        "OPT",
+                                        "EXTRA_CFLAGS",
+                                        "PROFILE_TASK",
+                                        "PKG_CONFIG_PATH",
+                                        "PKG_CONFIG_LIBDIR",
+                                        NULL};
+
 char *plan_name(const char *release, const struct variant *v)
 {
     return xasprintf("%s%s", release, v->suffix);
@@ -190,11 +205,10 @@ static void add_words(struct str *text, const char *key, const struct strv *word
 
 static void add_environment(struct str *text)
 {
-    static const char *const names[] = {"CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "PKG_CONFIG_PATH"};
-    for (size_t i = 0; i < lengthof(names); i++) {
-        const char *value = getenv(names[i]);
+    for (size_t i = 0; plan_environment[i]; i++) {
+        const char *value = getenv(plan_environment[i]);
         if (value)
-            str_addf(text, "env %s=%s\n", names[i], value);
+            str_addf(text, "env %s=%s\n", plan_environment[i], value);
     }
     const char *cc = getenv("CC");
     autofree char *word = cc ? xstrndup(cc, strcspn(cc, " ")) : xstrdup("gcc");

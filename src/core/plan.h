@@ -40,6 +40,10 @@ struct plan {
 int plan_make(const char *spec, const struct plan_opts *opts, struct plan *out);
 void plan_free(struct plan *p);
 
+/* The caller's variables that a build hears: part of its inputs and its receipt. NULL-terminated.
+ */
+extern const char *const plan_environment[];
+
 /* The name ("3.14.7t") and the digest of everything the user and the recipe decide for one variant
  * of one release: pin, variant, preset, modules, CC, CFLAGS, CPPFLAGS, LDFLAGS, and which program
  * CC is. Owned. */
