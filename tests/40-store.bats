@@ -285,3 +285,26 @@ assert_leads_to() {
 	run ungil list
 	assert_exit 0
 }
+
+@test "a source tree that a killed ungil deleted half is not built from" {
+	run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	tree=$(echo "$XDG_CACHE_HOME"/ungil/build/source-3.99.1-*)
+	assert_file_exist "$tree/stub.c"
+	rm -f "$tree/.ungil-source" "$tree/stub.c"
+	run ungil install 3.99.1t --no-bench --force
+	assert_exit 0
+	assert_store_is_sound
+}
+
+@test "a source tree that another ungil uses is left to it" {
+	run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	tree=$(echo "$XDG_CACHE_HOME"/ungil/build/source-3.99.1-*)
+	run flock --shared "$tree" "$UNGIL" install 3.99.1t --no-bench --force
+	assert_exit 0
+	assert_file_exist "$tree/stub.c"
+	run ungil install 3.99.1t --no-bench --force
+	assert_exit 0
+	assert_not_exist "$tree"
+}

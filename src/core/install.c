@@ -246,7 +246,7 @@ static int provision(struct install *in)
     const struct pin *pin = recipe_pin(in->plan->recipe, in->source.release);
     rc = choose_builds(in, pin ? pin : &in->plan->own);
     if (rc == 0 && in->n == 0 && !o->keep_build)
-        rc = fs_remove_tree(in->source.dir);
+        rc = source_remove(&in->source);
     if (rc < 0 || in->n == 0)
         return rc;
     rc = build(in);

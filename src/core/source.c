@@ -1,8 +1,12 @@
 #include "core/source.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -37,11 +41,22 @@ struct search {
 static const char origin_name[] =
     ".ungil-source"; /* in the tree: what it is, and that it is whole */
 
-int source_remove(const struct source *s)
+static void let_go(struct source *s)
+{
+    if (s->held)
+        close(s->hold);
+    s->held = false;
+}
+
+int source_remove(struct source *s)
 {
     autofree char *origin = path_join(s->dir, origin_name);
+    if (s->held && flock(s->hold, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return 0;
     unlink(origin);
-    return fs_remove_tree(s->dir);
+    int rc = fs_remove_tree(s->dir);
+    let_go(s);
+    return rc;
 }
 
 char *source_tree(const struct attempt *a, const char *id)
@@ -64,16 +79,43 @@ static char *origin_text(const struct source *s)
                      s->pinned ? "pinned" : "unpinned");
 }
 
+/* Locks the tree at `place` for use: true when it is there and whole. */
+static bool take_hold(const char *place, struct source *out)
+{
+    autofree char *origin = path_join(place, origin_name);
+    let_go(out);
+    int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    /* Without a lock (a file system may have none) it goes, too, as long as nobody else is here. */
+    flock(fd, LOCK_SH);
+    struct stat mine, there;
+    if (!fs_exists(origin) || fstat(fd, &mine) < 0 || stat(place, &there) < 0 ||
+        mine.st_ino != there.st_ino) {
+        close(fd);
+        return false;
+    }
+    out->hold = fd;
+    out->held = true;
+    return true;
+}
+
 int source_tree_keep(const struct attempt *a, const char *dir, const char *id, struct source *out)
 {
     autofree char *place = source_tree(a, id), *origin = path_join(dir, origin_name);
     autofree char *text = origin_text(out);
     int rc = fs_write_atomic(origin, text, strlen(text), 0644);
-    if (rc == 0) {
+    if (rc == 0)
         rc = fs_rename_noreplace(dir, place);
-        if (rc == E_EXISTS)
-            rc = fs_remove_tree(dir); /* another ungil was faster: the same content */
+    if (rc == E_EXISTS && take_hold(place, out)) {
+        rc = fs_remove_tree(dir); /* another ungil was faster: the same content */
+    } else if (rc == E_EXISTS) {
+        rc = fs_remove_tree(place); /* what one left that was killed while it deleted it */
+        if (rc == 0)
+            rc = fs_rename_noreplace(dir, place);
     }
+    if (rc == 0 && !out->held && !take_hold(place, out))
+        rc = fail(E_FAILED, "%s is gone: another ungil deleted it", place);
     if (rc < 0)
         fs_remove_tree(dir);
     else
@@ -91,7 +133,7 @@ bool source_tree_find(const struct attempt *a, const char *id, struct source *ou
 {
     autofree char *place = source_tree(a, id), *origin = path_join(place, origin_name);
     autofree char *text = NULL;
-    if (fs_read_text(origin, &text) < 0)
+    if (!take_hold(place, out) || fs_read_text(origin, &text) < 0)
         return false;
     char *rest = text;
     str_set(&out->provider, line_or_null(&rest));
@@ -204,6 +246,7 @@ static void clear_result(struct source *out)
     str_set(&out->sha256, NULL);
     str_set(&out->date, NULL);
     str_set(&out->dir, NULL);
+    let_go(out);
 }
 
 static int attempt(struct attempt *a, struct source *out)

@@ -37,6 +37,8 @@ struct source {
     bool pinned;
     char *dir; /* the unpacked tree, below the cache: <cache>/build/source-RELEASE-ID; kept until
                   removed */
+    bool held; /* `hold` is a descriptor of the tree, locked so that no other ungil deletes it */
+    int hold;
     struct strv tried; /* "3.13.18 apt: 404 …": one line each failure */
 };
 
@@ -45,8 +47,9 @@ struct source {
  * mismatch is never passed over). */
 int source_fetch(const struct recipe *recipe, const struct pin *const *candidates, size_t n,
                  const struct source_opts *opts, struct source *out);
-/* Deletes the tree; killed half-way, what is left is not taken for a source. */
-int source_remove(const struct source *s);
+/* Deletes the tree, unless another ungil uses it as well; killed half-way, what is left is not
+ * taken for a source. */
+int source_remove(struct source *s);
 void source_free(struct source *s);
 
 #endif
