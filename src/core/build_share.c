@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "core/build_stage.h"
 #include "core/recipe.h"
+#include "core/samefile.h"
 
 /* ---- configure's cache ---- */
 
@@ -146,41 +147,21 @@ static int normalise(const char *relative, const char *path, const struct stat *
     return 0;
 }
 
-static bool equal_files(const char *a, const char *b)
-{
-    autofree char *x = NULL, *y = NULL;
-    size_t n = 0, m = 0;
-    bool equal =
-        fs_read(a, &x, &n) == 0 && fs_read(b, &y, &m) == 0 && n == m && memcmp(x, y, n) == 0;
-    return equal;
-}
-
 struct taking {
     const char *from, *to; /* library directories */
 };
-
-/* json/__pycache__/decoder.cpython-314.pyc -> json/decoder.py, owned; NULL: no such name. */
-static char *source_of(const char *bytecode)
-{
-    static const char cache[] = "__pycache__/";
-    const char *at = strstr(bytecode, cache);
-    const char *name = at ? at + strlen(cache) : NULL;
-    if (!name || strchr(name, '/'))
-        return NULL;
-    return xasprintf("%.*s%.*s.py", (int)(at - bytecode), bytecode, (int)strcspn(name, "."), name);
-}
 
 static int take_one(const char *relative, const char *path, const struct stat *st, void *arg)
 {
     const struct taking *t = arg;
     if (!S_ISREG(st->st_mode) || !str_ends(relative, ".pyc"))
         return 0;
-    autofree char *source = source_of(relative);
+    autofree char *source = bytecode_source(relative);
     if (!source)
         return 0;
     autofree char *theirs = path_join(t->from, source), *ours = path_join(t->to, source);
     autofree char *to = path_join(t->to, relative), *dir = path_dir(to);
-    if (!fs_exists(ours) || !equal_files(theirs, ours))
+    if (!fs_exists(ours) || !same_content(theirs, ours))
         return 0;
     int rc = fs_mkdirs(dir, 0755);
     return rc == 0 ? fs_copy_file(path, to) : rc;

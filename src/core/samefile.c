@@ -59,3 +59,15 @@ int same_link(const char *original, const char *path)
     }
     return 0;
 }
+
+char *bytecode_source(const char *pyc)
+{
+    static const char cache[] = "__pycache__/";
+    const char *dir = strstr(pyc, cache);
+    if (!dir)
+        return NULL;
+    const char *name = dir + sizeof cache - 1, *dot = strchr(name, '.');
+    if (!dot || strchr(name, '/'))
+        return NULL;
+    return xasprintf("%.*s%.*s.py", (int)(dir - pyc), pyc, (int)(dot - name), name);
+}

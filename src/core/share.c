@@ -55,19 +55,6 @@ static char *counterpart(const struct share *s, const char *relative)
     return path_join(s->other, relative);
 }
 
-/* __pycache__/NAME.cpython-314.opt-1.pyc -> NAME.py; owned, NULL for another name. */
-static char *source_of(const char *pyc)
-{
-    static const char cache[] = "__pycache__/";
-    const char *dir = strstr(pyc, cache);
-    if (!dir)
-        return NULL;
-    const char *name = dir + sizeof cache - 1, *dot = strchr(name, '.');
-    if (!dot || strchr(name, '/'))
-        return NULL;
-    return xasprintf("%.*s%.*s.py", (int)(dir - pyc), pyc, (int)(dot - name), name);
-}
-
 static bool pyc_header(const char *path, unsigned char header[16])
 {
     autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -86,7 +73,7 @@ static bool same_compiled(const struct share *s, const char *relative, const cha
 {
     unsigned char a[16], b[16];
     struct stat source, shared;
-    autofree char *py = source_of(relative);
+    autofree char *py = bytecode_source(relative);
     if (!py || !pyc_header(path, a) || !pyc_header(candidate, b) || memcmp(a, b, 8) != 0)
         return false;
     autofree char *here = path_join(s->prefix, py), *there = counterpart(s, py);
