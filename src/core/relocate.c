@@ -212,9 +212,8 @@ static int compile_rewritten(const struct relocation *r, const char *library)
     static const char program[] =
         "import sys, py_compile as p\n"
         "for file, name in zip(sys.argv[1::2], sys.argv[2::2]):\n"
-        "    for level in 0, 1, 2:\n"
-        "        p.compile(file, dfile=name, doraise=True, optimize=level,\n"
-        "                  invalidation_mode=p.PycInvalidationMode.TIMESTAMP)\n";
+        "    p.compile(file, dfile=name, doraise=True, optimize=0,\n"
+        "              invalidation_mode=p.PycInvalidationMode.TIMESTAMP)\n";
     if (r->compile.n == 0)
         return 0;
     autostrv argv = {0}, env = {0};
@@ -223,7 +222,7 @@ static int compile_rewritten(const struct relocation *r, const char *library)
     strv_add(&argv, program);
     for (size_t i = 0; i < r->compile.n; i++) {
         strv_add(&argv, r->compile.v[i]);
-        strv_addf(&argv, "%s%s", r->final, r->compile.v[i] + strlen(r->prefix));
+        strv_add(&argv, path_base(r->compile.v[i])); /* as the build names it: below the library */
     }
     proc_clean_environment(&env);
     struct proc_opts opts = PROC_OPTS_INIT;
