@@ -31,6 +31,24 @@ log_of() { find "$XDG_CACHE_HOME/ungil/log" -name "$1"; }
 	assert_file_exist "$MINI/control/seeded"
 }
 
+@test "configure is told of the functions that there are, not of stubs nor of what is missing" {
+	run ungil install 3.99.1 --jobs 1 --no-bench
+	assert_exit 0
+	run cat "$(log_of 3.99.1-configure.log)"
+	assert_line --partial "checking for getpid... (cached) yes"
+	assert_line --partial "checking for memcpy... (cached) yes"
+	assert_line --partial "checking for chflags... unknown"
+	assert_line --partial "checking for no_such_function... unknown"
+}
+
+@test "a compiler that cannot tell of functions tells of none, and the build goes on" {
+	printf '#!/bin/sh\ncase "$*" in *ungil-probe*) exit 1 ;; esac\nexec gcc "$@"\n' >mycc && chmod +x mycc
+	CC=$PWD/mycc run ungil install 3.99.1t --no-bench
+	assert_exit 0
+	run grep -c unknown "$(log_of 3.99.1t-configure.log)"
+	assert_output 5
+}
+
 @test "configure fails: its last lines, its log, exit 6, nothing installed" {
 	knob fail-configure
 	run ungil install 3.99.1

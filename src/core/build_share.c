@@ -42,29 +42,36 @@ static struct pipeline *configured_other(const struct pipeline *p)
     return NULL;
 }
 
+static void take_answers(const struct pipeline *other, struct str *cache)
+{
+    autofree char *from = path_join(other->dir, "config.cache"), *text = NULL;
+    if (fs_read_text(from, &text) < 0) {
+        err_clear(); /* nothing to take, nothing lost but time */
+        return;
+    }
+    for (const char *at = text; *at;) {
+        size_t n = strcspn(at, "\n");
+        n += at[n] == '\n';
+        if (!is_checked_each_time(at))
+            str_addn(cache, at, n);
+        at += n;
+    }
+}
+
 int share_configure_cache(struct pipeline *p)
 {
     autofree char *to = path_join(p->dir, "config.cache");
     /* One that an interrupted or failed configure left may speak of a machine that has changed. */
     if (unlink(to) < 0 && errno != ENOENT)
         return fail_errno(E_FAILED, "cannot remove %s", to);
-    struct pipeline *other = configured_other(p);
-    if (!other)
-        return 0;
-    autofree char *from = path_join(other->dir, "config.cache"), *text = NULL;
-    if (fs_read_text(from, &text) < 0) {
-        err_clear(); /* nothing to take, nothing lost but time */
-        return 0;
-    }
-    autostr kept = {0};
-    for (const char *at = text; *at;) {
-        size_t n = strcspn(at, "\n");
-        n += at[n] == '\n';
-        if (!is_checked_each_time(at))
-            str_addn(&kept, at, n);
-        at += n;
-    }
-    return kept.len ? fs_write_atomic(to, kept.s, kept.len, 0644) : 0;
+    autostr cache = {0};
+    const struct pipeline *other = configured_other(p);
+    int rc = 0;
+    if (other)
+        take_answers(other, &cache);
+    else
+        rc = probe_functions(p, &cache);
+    return rc == 0 && cache.len ? fs_write_atomic(to, cache.s, cache.len, 0644) : rc;
 }
 
 /* ---- Objects that no variant changes ---- */

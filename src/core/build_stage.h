@@ -71,9 +71,20 @@ int stage_write(const struct pipeline *p, const char *last);
 extern const char stage_make_begun[];
 void pipeline_free(struct pipeline *p);
 
+/* build_probe.c: what configure would find out slowly. */
+
+/* Adds to a configure cache which functions of configure's list the C library has. Answers come
+ * only from the compiler and the options that configure gets; nothing is added when the compiler
+ * cannot say (a failure of its own is left to configure). E_SIGNAL, or an error of the disk. */
+int probe_functions(const struct pipeline *p, struct str *cache);
+/* For probe_functions and its test. The functions a configure script asks for with AC_CHECK_FUNC;
+ * whether a compiler's output names `name`, as a whole word. */
+void probe_names(const char *configure, struct strv *names);
+bool probe_mentions(const char *text, const char *name);
+
 /* build_share.c: what one variant takes from another. */
 
-/* A configure cache for p from a variant that this run has configured; without one, none. */
+/* A configure cache for p: from a variant that this run has configured, else from a probe. */
 int share_configure_cache(struct pipeline *p);
 /* The objects in p's tree, all of them free of what makes variants differ, are offered. */
 int share_note_objects(struct pipeline *p);
