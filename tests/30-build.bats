@@ -49,6 +49,55 @@ log_of() { find "$XDG_CACHE_HOME/ungil/log" -name "$1"; }
 	assert_output 5
 }
 
+@test "objects that are the same in both variants are compiled once" {
+	echo "share-objects = OBJS" | sed -i '/^\[preset quick\]/r /dev/stdin' "$RECIPE"
+	run ungil install 3.99.1 --jobs 1 --no-bench
+	assert_exit 0
+	run grep -c '^object ' "$MINI/control/seen"
+	assert_output 4
+}
+
+@test "gcc reads Python.h once when the preset says so, and nothing of it stays" {
+	echo "precompile-headers = yes" | sed -i '/^\[preset quick\]/r /dev/stdin' "$RECIPE"
+	CC=gcc MINI_CFLAGS=-H run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	run grep -c '^! .*/Python[.]h[.]gch/' "$(log_of 3.99.1t-make.log)"
+	assert_output 4
+	run find "$XDG_CACHE_HOME/ungil/build" "$UNGIL_ROOT" -name '*.gch'
+	assert_output ''
+	run grep '^ungil: .* could not be made' "$(log_of 3.99.1t-make.log)"
+	assert_output ''
+	# where it would be no help, or not be understood
+	CC='gcc -pipe' run ungil install 3.99.2t --no-bench
+	assert_exit 0
+	run grep -c 'c-header' "$(log_of 3.99.2t-make.log)"
+	assert_output 0
+}
+
+@test "a header that cannot be precompiled is read as ever" {
+	echo "precompile-headers = yes" | sed -i '/^\[preset quick\]/r /dev/stdin' "$RECIPE"
+	printf '#!/bin/sh\ncase "$*" in *c-header*) exit 1 ;; esac\nexec gcc "$@"\n' >mycc && chmod +x mycc
+	CC=$PWD/mycc run ungil install 3.99.1t --no-bench
+	assert_exit 0
+	run grep -c '^ungil: .* could not be made' "$(log_of 3.99.1t-make.log)"
+	assert_output 4
+}
+
+@test "a precompiled header that an interrupted build left half written is not used" {
+	echo "precompile-headers = yes" | sed -i '/^\[preset quick\]/r /dev/stdin' "$RECIPE"
+	knob fail-object
+	CC=gcc MINI_CFLAGS=-H run ungil install 3.99.1t --no-bench
+	assert_exit 6
+	unknob fail-object
+	headers=$(find "$XDG_CACHE_HOME/ungil/build" -name 'Python.h.gch')
+	assert_file_exist "$headers/shared"
+	for header in "$headers"/*; do head -c 10000 "$header" >half && mv half "$header"; done
+	CC=gcc MINI_CFLAGS=-H run ungil install 3.99.1t --no-bench
+	assert_exit 0
+	run grep '^[!x] .*[.]gch' "$(log_of 3.99.1t-make.log)"
+	assert_output ''
+}
+
 @test "configure fails: its last lines, its log, exit 6, nothing installed" {
 	knob fail-configure
 	run ungil install 3.99.1

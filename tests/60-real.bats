@@ -34,6 +34,17 @@ setup() {
 	assert_output good
 }
 
+@test "real: gcc read Python.h once, with the options of this release's Makefile" {
+	[ "$(gcc -dumpversion 2>/dev/null | sed 's/[.].*//')" -ge 12 ] || skip "needs gcc 12 or later"
+	for name in "$REAL" "${REAL}t"; do
+		log=$BUILD/real-pair/cache/ungil/log/$name-make.log
+		run grep -c -- '-DPy_BUILD_CORE.* -x c-header ' "$log"
+		assert_output 3
+		run grep '^ungil: .* could not be made' "$log" # a command that make shows does not begin so
+		assert_output ''
+	done
+}
+
 @test "real: verify --files passes" {
 	run ungil verify --files
 	assert_exit 0

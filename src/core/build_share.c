@@ -86,6 +86,8 @@ static int note_object(const char *relative, const char *path, const struct stat
 
 int share_note_objects(struct pipeline *p)
 {
+    if (!p->makes_shared)
+        return 0;
     p->objects_ready = true;
     return fs_walk(p->dir, note_object, &p->shared_objects);
 }

@@ -83,45 +83,24 @@ static void add_make(struct strv *argv)
     strv_split(argv, "make -o Programs/_testembed");
 }
 
-static bool first_of_all(const struct pipeline *p)
-{
-    return p == &p->all[0];
-}
-
-/* A rule for the objects that the preset names by the Makefile's variables, which are known only
- * behind it. */
-static int shared_objects_command(struct pipeline *p, struct strv *argv)
-{
-    autofree char *list = strv_join(&p->opts->preset->share_objects, ") $(");
-    autofree char *rule = xasprintf("ungil-shared-objects: $(%s)\n", list);
-    autofree char *path = path_join(p->dir, "ungil-shared.mk");
-    int rc = fs_write_atomic(path, rule, strlen(rule), 0644);
-    add_make(argv);
-    strv_split(argv, "-f Makefile -f ungil-shared.mk ungil-shared-objects");
-    return rc;
-}
-
 static int make_command(struct pipeline *p, struct strv *argv)
 {
-    const struct strv *shared = &p->opts->preset->share_objects;
-    /* The objects that all variants can use come first, in one tree, while the others compile
-     * what is theirs alone. */
-    bool sharing = shared->n > 0 && p->n_all > 1 && first_of_all(p) && !p->resumed;
-    if (p->step == 0) {
-        int rc = stage_write(p, stage_make_begun);
-        if (rc < 0)
-            return rc;
+    bool prelude = prelude_wanted(p);
+    int rc = 0;
+    if (p->step > (prelude ? 1 : 0))
+        return prelude_clean(p);
+    if (p->step == 0)
+        rc = prelude_clean(p); /* an interrupted build may have left half of it */
+    if (rc == 0 && p->step == 0)
+        rc = stage_write(p, stage_make_begun);
+    if (rc == 0 && p->step == 0 && prelude) {
+        add_make(argv);
+        return prelude_command(p, argv);
     }
-    if (p->step == 0 && sharing)
-        return shared_objects_command(p, argv);
-    if (p->step == 1 && sharing) {
-        int rc = share_note_objects(p);
-        if (rc < 0)
-            return rc;
-    }
-    if (p->step > (sharing ? 1 : 0))
-        return 0;
-    int rc = share_objects(p);
+    if (rc == 0 && p->step == 1)
+        rc = share_note_objects(p);
+    if (rc == 0)
+        rc = share_objects(p);
     if (rc == 0)
         add_make(argv);
     return rc;

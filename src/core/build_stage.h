@@ -41,6 +41,7 @@ struct pipeline {
     bool resumed;           /* this stage was interrupted in an earlier run: objects are there */
     struct timing expected; /* the last time */
     bool configured_now;    /* in this run: its configure cache is about this machine as it is */
+    bool makes_shared;      /* its prelude compiles the objects that are for all */
     bool objects_ready;     /* shared_objects holds what the other trees can take */
     struct strv shared_objects; /* paths below dir */
 };
@@ -82,11 +83,23 @@ int probe_functions(const struct pipeline *p, struct str *cache);
 void probe_names(const char *configure, struct strv *names);
 bool probe_mentions(const char *text, const char *name);
 
+/* build_prelude.c: what is compiled before make proper, as the preset says: the objects that all
+ * variants can use, in one tree while the others compile what is theirs alone; and Python.h, which
+ * gcc otherwise reads again for each of 300 files. */
+
+bool prelude_wanted(const struct pipeline *p);
+/* Writes the rules and adds options and targets to a make command. */
+int prelude_command(struct pipeline *p, struct strv *argv);
+int prelude_clean(struct pipeline *p); /* takes away what must not be installed */
+/* Of gcc's first line of --version, "gcc (Debian 12.2.0-14) 12.2.0"; 0: not gcc. */
+int prelude_gcc_version(const char *line);
+
 /* build_share.c: what one variant takes from another. */
 
 /* A configure cache for p: from a variant that this run has configured, else from a probe. */
 int share_configure_cache(struct pipeline *p);
-/* The objects in p's tree, all of them free of what makes variants differ, are offered. */
+/* The objects in p's tree are offered to the others: after the prelude that made the shared ones.
+ */
 int share_note_objects(struct pipeline *p);
 /* Copies offered objects between trees: from p to those that are configured, and to p. */
 int share_objects(struct pipeline *p);

@@ -31,6 +31,7 @@ struct preset {
     char *id; /* "quick", "release" */
     struct strv configure;
     struct strv environment;   /* NAME=value for configure */
+    bool precompile_headers;   /* with a compiler that can, for builds without PGO and LTO */
     struct strv share_objects; /* make variables: objects that are the same in every variant */
 };
 

@@ -47,6 +47,7 @@ static const struct key variant_keys[] = {
 static const struct key preset_keys[] = {
     {"configure", WORDS, offsetof(struct preset, configure)},
     {"environment", SETTINGS, offsetof(struct preset, environment)},
+    {"precompile-headers", BOOL, offsetof(struct preset, precompile_headers)},
     {"share-objects", WORDS, offsetof(struct preset, share_objects)},
 };
 static const struct key pin_keys[] = {

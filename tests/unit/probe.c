@@ -84,12 +84,29 @@ static void probing(void)
     strv_free(&p.env);
 }
 
+static void versions(void)
+{
+    static const struct {
+        const char *line;
+        int version;
+    } cases[] = {{"gcc (Debian 12.2.0-14+deb12u1) 12.2.0", 12},
+                 {"cc (Ubuntu 13.3.0-6ubuntu2~24.04) 13.3.0", 13},
+                 {"gcc (GCC) 14.2.1 20250110 (Red Hat 14.2.1-7)", 14},
+                 {"gcc (Alpine 10.3.1_git20211027) 10.3.1 20211027", 10},
+                 {"gcc (SUSE Linux) 7.5.0 [revision 67ac1ef]", 7},
+                 {"Debian clang version 14.0.6", 0},
+                 {"", 0}};
+    for (size_t i = 0; i < lengthof(cases); i++)
+        is_int(prelude_gcc_version(cases[i].line), cases[i].version, cases[i].line);
+}
+
 int main(void)
 {
     proc_init();
     scratch_enter();
     names();
     words();
+    versions();
     probing();
     return tap_done();
 }

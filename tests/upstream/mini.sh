@@ -12,7 +12,7 @@
 # MINI_TAR_URL (default file://DIR/tarballs), MINI_PROVIDERS (default "git tarball").
 #
 # Files that a test puts into DIR/control:
-#   fail-configure fail-compile fail-install  that stage fails
+#   fail-configure fail-compile fail-object fail-install  that stage fails
 #   sleep-configure sleep-compile sleep-object sleep-install   so many seconds in that stage (a number in the file)
 #   grandchild-compile grandchild-install     a `sleep 3600` is started there; its process id goes to `grandchildren`
 #   missing     modules that configure does not find, as CPython calls them (_ssl), one a line
@@ -25,7 +25,7 @@ set -eu
 dir=$1
 here=$(cd "$(dirname "$0")" && pwd)
 releases=${MINI_RELEASES:-3.99.1 3.99.2}
-mkdir -p "$dir/src/Lib" "$dir/git" "$dir/tarballs" "$dir/recipes" "$dir/control"
+mkdir -p "$dir/src/Lib" "$dir/src/Include" "$dir/git" "$dir/tarballs" "$dir/recipes" "$dir/control"
 dir=$(cd "$dir" && pwd)
 git_url=${MINI_GIT_URL:-$dir/git/cpython.git}
 tar_url=${MINI_TAR_URL:-file://$dir/tarballs}
@@ -36,6 +36,7 @@ export GIT_COMMITTER_NAME=Miniature GIT_COMMITTER_EMAIL=mini@localhost GIT_COMMI
 repo() { git -C "$dir/src" --git-dir "$dir/git/cpython.git" --work-tree "$dir/src" "$@"; }
 
 cp "$here"/mini/* "$dir/src/"
+mv "$dir/src/Python.h" "$dir/src/Include/"
 chmod +x "$dir/src/configure"
 for module in os site ast json typing dataclasses asyncio threading; do
 	printf '"""%s, in miniature."""\n' $module >"$dir/src/Lib/$module.py"
