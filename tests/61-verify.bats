@@ -2,17 +2,9 @@
 
 load helpers
 
-# GIL, FT: a real pair of interpreters, which a test must not change; SERIES: theirs
-pair() {
-	real_pair
-	SERIES=${REAL%.*}
-	GIL=$REAL_ROOT/versions/$REAL/bin/python$SERIES
-	FT=$REAL_ROOT/versions/${REAL}t/bin/python${SERIES}t
-}
-
 # A copy of the pair in a root of this test's own. Its files are shared with the original: replace them, don't edit them.
 own_pair() {
-	pair
+	real_pair
 	UNGIL_ROOT=$BATS_TEST_TMPDIR/root
 	mkdir -p "$UNGIL_ROOT"
 	cp -al "$REAL_ROOT/versions" "$UNGIL_ROOT/versions"
@@ -40,7 +32,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, ind
 }
 
 @test "a real pair: every check passes on both, whatever the caller's environment, and nothing is written" {
-	pair
+	real_pair
 	mkdir bad && echo 'raise SystemExit("the wrong json")' >bad/json.py
 	hostile=(env PYTHON_GIL=1 PYTHONHOME=/nowhere "PYTHONPATH=$PWD/bad" PYTHONWARNINGS=error MAKEFLAGS=-j9)
 	find "$REAL_ROOT/versions" -printf '%p %T@ %s\n' | sort >before
@@ -79,7 +71,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, ind
 }
 
 @test "one CPU cannot show that threads run at once: inconclusive, and never a pass" {
-	pair
+	real_pair
 	run --separate-stderr taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" \
 		timeout 120 "$UNGIL" verify --json "$FT"
 	assert_exit 0
@@ -87,7 +79,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, ind
 }
 
 @test "a free-threaded build that runs with its GIL on is not proven" {
-	pair
+	real_pair
 	printf '#!/bin/sh\nexec "%s" -X gil=1 "$@"\n' "$FT" >"python${SERIES}t"
 	chmod +x "python${SERIES}t"
 	run --separate-stderr ungil verify --json "./python${SERIES}t"
@@ -96,7 +88,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, ind
 }
 
 @test "the GIL build under the free-threaded name is not proven, and the other way round it fails" {
-	pair
+	real_pair
 	printf '#!/bin/sh\nexec "%s" "$@"\n' "$GIL" >"python${SERIES}t"
 	printf '#!/bin/sh\nexec "%s" "$@"\n' "$FT" >"python$SERIES"
 	chmod +x python*

@@ -2,13 +2,6 @@
 
 load helpers
 
-pair() {
-	real_pair
-	SERIES=${REAL%.*}
-	GIL=$REAL_ROOT/versions/$REAL/bin/python$SERIES
-	FT=$REAL_ROOT/versions/${REAL}t/bin/python${SERIES}t
-}
-
 # query EXPRESSION: a Python expression about `r`, the last --json, and `k`, its kernels by "kernel form"
 query() {
 	python3 -c '
@@ -20,7 +13,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "one round of all kernels: every cell, one result, ratios that follow from the times" {
-	pair
+	real_pair
 	run --separate-stderr ungil bench --json --rounds 1 --threads 2 "$REAL"
 	assert_exit 0
 	query 'r["format"] == 1'
@@ -36,7 +29,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "the table fits 80 columns and says what each line shows" {
-	pair
+	real_pair
 	run --separate-stderr ungil bench --rounds 1 --threads 2 --kernel primes,sha256:900 "$GIL" "$FT"
 	assert_exit 0
 	assert_output --partial 'primes balanced'
@@ -52,7 +45,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "more threads than CPUs: no scaling is claimed" {
-	pair
+	real_pair
 	run --separate-stderr taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')" \
 		timeout 120 "$UNGIL" bench --json --rounds 1 --kernel sha256:900 "$GIL" "$FT"
 	assert_exit 0
@@ -61,7 +54,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "a worker with the wrong GIL makes the table impossible" {
-	pair
+	real_pair
 	printf '#!/bin/sh\nexec "%s" -X gil=1 "$@"\n' "$FT" >"python${SERIES}t"
 	chmod +x "python${SERIES}t"
 	run ungil bench --rounds 1 --kernel sha256:900 "$GIL" "./python${SERIES}t"
@@ -71,7 +64,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "another result makes the table impossible" {
-	pair
+	real_pair
 	cat >"python${SERIES}t" <<-END
 		#!/bin/bash
 		exec 4>&3
@@ -84,7 +77,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "one interpreter alone is measured, two of a kind are not compared" {
-	pair
+	real_pair
 	run --separate-stderr ungil bench --json --rounds 1 --threads 2 --kernel sha256:900 "$FT"
 	assert_exit 0
 	query 'k["sha256 900"]["build_overhead"] is None and set(k["sha256 900"]["cells"]) == {"ft/1", "ft/N"}'
@@ -97,7 +90,7 @@ sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(r, ind
 }
 
 @test "interrupted: it ends at once and leaves nothing running" {
-	pair
+	real_pair
 	background "$UNGIL" bench --kernel primes "$GIL" "$FT"
 	sleep 1
 	kill -TERM "$PID" # a shell starts background processes with SIGINT ignored

@@ -261,9 +261,10 @@ requests() { wc -l <"$FAULTY_LOG"; }
 
 # --- the real thing ------------------------------------------------------------------------------
 
-# real_pair: sets REAL_ROOT (a root with a verified real pair), REAL (3.13.N) and UNGIL_ROOT=$REAL_ROOT. The first test
-# that asks builds it, from Debian's source package (tests/upstream/source.sh); the others wait for it. It stays in the
-# build directory until `make clean`; in CI, until the program changes. Tests must not change it: they copy what they change.
+# real_pair: sets REAL_ROOT (a root with a verified real pair), REAL (3.13.N), its SERIES, its interpreters GIL and FT,
+# and UNGIL_ROOT=$REAL_ROOT. The first test that asks builds it, from Debian's source package (tests/upstream/source.sh);
+# the others wait for it. It stays in the build directory until `make clean`; in CI, until the program changes. Tests
+# must not change it: they copy what they change.
 real_pair() {
 	local keep=$BUILD/real-pair why
 	mkdir -p "$keep"
@@ -291,4 +292,8 @@ real_pair() {
 	fi
 	flock -u 8
 	exec 8>&-
+	SERIES=${REAL%.*}
+	# shellcheck disable=SC2034 # the test files use them
+	GIL=$REAL_ROOT/versions/$REAL/bin/python$SERIES \
+		FT=$REAL_ROOT/versions/${REAL}t/bin/python${SERIES}t
 }
