@@ -1,8 +1,8 @@
 /* Libraries loaded on first use.
  *
  * libcurl, libgit2 and libarchive bring 40 more libraries with them; linking
- * them costs about 8 ms of every start, and `ungil list` or an `install` with
- * nothing to do wants none of them. So the io/ file that owns such a library
+ * them costs about 8 ms of every start, and libcrypto alone as much as all the
+ * rest of it. `ungil list` or an `install` with nothing to do wants none of them. So the io/ file that owns such a library
  * names the functions it uses once, in a list macro, and calls them through a
  * struct that dl_load() fills:
  *
@@ -56,5 +56,8 @@ int dl_load(int *loaded, const char *soname, const char *const *names, void **sl
 #define DL_MEMBER_archive(f)  __typeof__(archive_##f) *f;
 #define DL_NAME_archive(f)    "archive_" #f,
 #define DL_ADDRESS_archive(f) .f = archive_##f,
+#define DL_MEMBER_sha256(f)   __typeof__(SHA256_##f) *f;
+#define DL_NAME_sha256(f)     "SHA256_" #f,
+#define DL_ADDRESS_sha256(f)  .f = SHA256_##f,
 
 #endif

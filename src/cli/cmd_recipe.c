@@ -101,10 +101,11 @@ static json_t *pins_json(const struct recipe *r)
 
 static json_t *recipe_json(const struct recipe *r)
 {
+    autofree char *digest = recipe_digest(r);
     return json_pack("{s:i, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
                      "s:o, s:o}",
-                     "format", 1, "series", r->series, "file", text_json(r->file), "digest",
-                     r->digest, "prerelease", r->prerelease, "tag", text_json(r->tag), "providers",
+                     "format", 1, "series", r->series, "file", text_json(r->file), "digest", digest,
+                     "prerelease", r->prerelease, "tag", text_json(r->tag), "providers",
                      texts_json(&r->providers), "git", text_json(r->git), "tarball",
                      text_json(r->tarball), "apt", text_json(r->apt), "required",
                      texts_json(&r->required), "optional", texts_json(&r->optional),
@@ -120,8 +121,9 @@ static void show_words(const char *label, const struct strv *words)
 
 static void show_recipe(const struct recipe *r)
 {
+    autofree char *digest = recipe_digest(r);
     printf("%s%s: %s\n", r->series, r->prerelease ? " (prerelease)" : "", r->file);
-    printf("  %-10s %s\n", "SHA-256", r->digest);
+    printf("  %-10s %s\n", "SHA-256", digest);
     show_words("providers", &r->providers);
     const char *const places[][2] = {{"git", r->git}, {"tarball", r->tarball}, {"apt", r->apt}};
     for (size_t i = 0; i < lengthof(places); i++)

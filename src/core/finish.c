@@ -30,6 +30,7 @@ void finish_free(struct finish *f)
     build_result_free(&f->build);
     free(f->name);
     free(f->inputs);
+    free(f->inputs_text);
     free(f->sibling);
     json_decref(f->verification);
     *f = (struct finish){0};
@@ -162,17 +163,18 @@ static int write_receipt(struct finish *f, const struct plan *plan, const struct
         return err_context(rc, "%s", f->name);
     const struct variant *v = f->build.variant;
     autofree char *final = store_prefix(store, f->name);
+    autofree char *recipe = recipe_digest(plan->recipe);
     char now[32];
     json_t *json = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:o, s:s}, s:o, "
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:{s:o, s:s}, s:o, "
         "s:{s:s}, s:O, s:s}",
         "format", 1, "name", f->name, "release", source->release, "series", plan->recipe->series,
         "variant", v->id, "suffix", v->suffix, "free_threaded", v->free_threaded, "preset",
-        plan->preset->id, "inputs", f->inputs, "installed", clock_rfc3339(now), "root_prefix",
-        final, "requested", requested_json(plan), "source", source_json(source), "recipe", "file",
-        text_json(plan->recipe->file), "digest", plan->recipe->digest, "build",
-        build_json(&f->build, opts), "manifest", "digest", digest, "verify", f->verification,
-        "ungil", PACKAGE_VERSION);
+        plan->preset->id, "inputs", f->inputs, "inputs_text", text_json(f->inputs_text),
+        "installed", clock_rfc3339(now), "root_prefix", final, "requested", requested_json(plan),
+        "source", source_json(source), "recipe", "file", text_json(plan->recipe->file), "digest",
+        recipe, "build", build_json(&f->build, opts), "manifest", "digest", digest, "verify",
+        f->verification, "ungil", PACKAGE_VERSION);
     if (!json)
         return fail(E_FAILED, "%s: cannot make the receipt (a text in it is not UTF-8)", f->name);
     rc = receipt_write(f->build.prefix, json);

@@ -14,8 +14,8 @@ struct source;
 struct store;
 
 struct finish {
-    struct build build;  /* its result */
-    char *name, *inputs; /* owned */
+    struct build build;                /* its result */
+    char *name, *inputs, *inputs_text; /* owned */
     enum verdict verdict;
     json_t *verification; /* owned */
     char *sibling; /* staged or installed prefix of the other one of the pair, owned; NULL: none */

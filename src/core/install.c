@@ -98,18 +98,18 @@ static int choose_builds(struct install *in, const struct pin *pin)
     for (size_t v = 0; v < in->plan->n_variants; v++) {
         const struct variant *variant = in->plan->variants[v];
         autofree char *name = plan_name(pin->release, variant);
-        autofree char *inputs = plan_inputs(in->plan, pin, variant);
         bool equal = false;
         for (size_t i = 0; i < n_installed && !in->opts->force; i++)
-            equal |=
-                strcmp(installed[i]->name, name) == 0 && strcmp(installed[i]->inputs, inputs) == 0;
+            equal |= strcmp(installed[i]->name, name) == 0 &&
+                     plan_equals(in->plan, pin, variant, installed[i]);
         if (equal) {
             report_name(in, "unchanged", name);
             continue;
         }
         struct finish *f = &in->all[in->n++];
         f->name = steal(&name);
-        f->inputs = steal(&inputs);
+        f->inputs = plan_inputs(in->plan, pin, variant);
+        f->inputs_text = plan_inputs_text(in->plan, pin, variant);
         f->build = (struct build){.variant = variant, .name = f->name, .inputs = f->inputs};
     }
     store_list_free(installed, n_installed);

@@ -216,16 +216,16 @@ static void add_environment(struct str *text)
     str_addf(text, "compiler=%s\n", program ? program : word);
 }
 
-char *plan_inputs(const struct plan *p, const struct pin *pin, const struct variant *v)
+char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct variant *v)
 {
-    autostr text = {0};
+    struct str text = {0};
     autofree char *name = plan_name(pin->release, v);
     autofree char *prefix = dirs_configured_prefix(name);
+    autofree char *origin = str_public_url(p->origin ? p->origin : "");
     str_addf(&text, "engine=%d\nrelease=%s\nprefix=%s\n", engine, pin->release, prefix);
     str_addf(&text, "commit=%s\ntree=%s\nxz=%s\ntgz=%s\norigin=%s\n",
              pin->commit ? pin->commit : "", pin->tree ? pin->tree : "",
-             pin->sha256_xz ? pin->sha256_xz : "", pin->sha256_tgz ? pin->sha256_tgz : "",
-             p->origin ? p->origin : "");
+             pin->sha256_xz ? pin->sha256_xz : "", pin->sha256_tgz ? pin->sha256_tgz : "", origin);
     str_addf(&text, "variant=%s\nsuffix=%s\nfree-threaded=%d\n", v->id, v->suffix,
              v->free_threaded);
     add_words(&text, "configure", &v->configure);
@@ -236,9 +236,28 @@ char *plan_inputs(const struct plan *p, const struct pin *pin, const struct vari
     add_words(&text, "optional", &p->recipe->optional);
     str_addf(&text, "install-tests=%d\n", p->recipe->install_tests);
     add_environment(&text);
+    return str_take(&text);
+}
+
+char *plan_inputs(const struct plan *p, const struct pin *pin, const struct variant *v)
+{
+    autofree char *text = plan_inputs_text(p, pin, v);
     char hex[SHA256_HEX];
-    digest_text(text.s, hex);
+    digest_text(text, hex);
     return xstrdup(hex);
+}
+
+bool plan_equals(const struct plan *p, const struct pin *pin, const struct variant *v,
+                 const struct receipt *r)
+{
+    autofree char *text = plan_inputs_text(p, pin, v);
+    /* No digest, no libcrypto: loading it would be most of the time that an install with nothing to
+     * do takes. */
+    if (strcmp(r->inputs_text, text) == 0)
+        return true;
+    char hex[SHA256_HEX];
+    digest_text(text, hex);
+    return strcmp(r->inputs, hex) == 0;
 }
 
 static const struct receipt *find_receipt(struct receipt *const *installed, size_t n,
@@ -270,8 +289,7 @@ bool plan_satisfied(const struct plan *p, struct receipt *const *installed, size
                 break;
             bool newest_known =
                 c == 0 || (!upgrade && strcmp(newest_pin_then(r), plan_wish(p)) == 0);
-            autofree char *inputs = plan_inputs(p, p->candidates[c], p->variants[v]);
-            if (!newest_known || strcmp(r->inputs, inputs) != 0)
+            if (!newest_known || !plan_equals(p, p->candidates[c], p->variants[v], r))
                 break;
             equal++;
         }

@@ -44,11 +44,15 @@ void plan_free(struct plan *p);
  */
 extern const char *const plan_environment[];
 
-/* The name ("3.14.7t") and the digest of everything the user and the recipe decide for one variant
- * of one release: pin, variant, preset, modules, CC, CFLAGS, CPPFLAGS, LDFLAGS, and which program
- * CC is. Owned. */
+/* The name ("3.14.7t"), and everything the user and the recipe decide for one variant of one
+ * release: pin, variant, preset, modules, plan_environment, and which program CC is; as lines
+ * "key=value", and as their SHA-256. Owned. */
 char *plan_name(const char *release, const struct variant *v);
+char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct variant *v);
 char *plan_inputs(const struct plan *p, const struct pin *pin, const struct variant *v);
+/* True when what the receipt is of was built with inputs equal to these. */
+bool plan_equals(const struct plan *p, const struct pin *pin, const struct variant *v,
+                 const struct receipt *r);
 
 /* True when `installed` (n receipts) already hold every variant of one release with equal inputs;
  * *pin is that release. A series is satisfied by an older release only when the newest pin was

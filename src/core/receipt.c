@@ -26,6 +26,7 @@ static void borrow_fields(struct receipt *r)
     r->suffix = text_of(json, "suffix");
     r->preset = text_of(json, "preset");
     r->inputs = text_of(json, "inputs");
+    r->inputs_text = text_of(json, "inputs_text");
     r->installed = text_of(json, "installed");
     r->verdict = text_of(json_object_get(json, "verify"), "verdict");
     r->free_threaded = json_is_true(json_object_get(json, "free_threaded"));

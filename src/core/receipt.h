@@ -8,14 +8,14 @@
 
 /* The fields every reader needs; the whole document stays in `json` (owned here; keys in the
  * manual, RECEIPT): format (1), name, release, series, variant, suffix, free_threaded, preset,
- * inputs, installed (RFC 3339), root_prefix, requested {spec, newest_pin}, source {provider,
- * location, commit, tree, sha256, date, pinned, tried[]}, recipe {file, digest}, build {configure,
- * cc, compiler, host, jobs, environment{}, stages[], missing[]}, manifest {digest, files}, verify
- * {verdict, checks[]}, bench {...}, ungil (version). */
+ * inputs, inputs_text, installed (RFC 3339), root_prefix, requested {spec, newest_pin}, source
+ * {provider, location, commit, tree, sha256, date, pinned, tried[]}, recipe {file, digest}, build
+ * {configure, cc, compiler, host, jobs, environment{}, stages[], missing[]}, manifest {digest,
+ * files}, verify {verdict, checks[]}, bench {...}, ungil (version). */
 struct receipt {
     json_t *json;
-    const char *name, *release, *series, *variant, *suffix, *preset, *inputs, *installed,
-        *verdict; /* borrowed from json, "" if absent */
+    const char *name, *release, *series, *variant, *suffix, *preset, *inputs, *inputs_text,
+        *installed, *verdict; /* borrowed from json, "" if absent */
     bool free_threaded;
 };
 

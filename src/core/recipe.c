@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "core/recipe_parse.h"
+#include "io/digest.h"
 
 static void variant_free(struct variant *v)
 {
@@ -49,7 +50,7 @@ void recipe_free(struct recipe *r)
     strv_free(&r->required);
     strv_free(&r->optional);
     char *const texts[] = {r->file,
-                           r->digest,
+                           r->text,
                            r->series,
                            r->tag,
                            r->git,
@@ -60,6 +61,13 @@ void recipe_free(struct recipe *r)
     for (size_t i = 0; i < lengthof(texts); i++)
         free(texts[i]);
     free(r);
+}
+
+char *recipe_digest(const struct recipe *r)
+{
+    char hex[SHA256_HEX];
+    digest_text(r->text, hex);
+    return xstrdup(hex);
 }
 
 const struct variant *recipe_variant_by_suffix(const struct recipe *r, const char *suffix)

@@ -36,8 +36,8 @@ struct preset {
 };
 
 struct recipe {
-    char *file;   /* path it was read from */
-    char *digest; /* SHA-256 of that file, hex */
+    char *file; /* path it was read from */
+    char *text; /* that file */
     char *series;
     bool prerelease;       /* never chosen by default */
     char *tag;             /* pattern: "v{release}" */
@@ -67,6 +67,8 @@ int recipe_find_default(struct recipe **out);
 int recipe_list(struct strv *series);
 void recipe_free(struct recipe *r);
 
+/* SHA-256 of the recipe's file, hex; owned. */
+char *recipe_digest(const struct recipe *r);
 const struct variant *recipe_variant_by_suffix(const struct recipe *r, const char *suffix);
 const struct variant *recipe_variant_by_id(const struct recipe *r, const char *id);
 const struct preset *recipe_preset(const struct recipe *r, const char *id);

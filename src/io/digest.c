@@ -1,6 +1,5 @@
 /* The SHA256_ functions and not EVP: the latter first reads OpenSSL's configuration and sets up a
- * provider, which costs 1 ms of every start, and an install with nothing to do has 5. They are
- * called deprecated since 3.0, and compute the same with the same assembly. */
+ * provider. They are called deprecated since 3.0, and compute the same with the same assembly. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "io/digest.h"
 
@@ -12,30 +11,45 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dl.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/str.h"
+
+#define SHA256_FUNCTIONS(X) X(Init) X(Update) X(Final)
+DL_API(sha256, SHA256_, SHA256_FUNCTIONS)
 
 struct digest {
     SHA256_CTX ctx;
 };
 
+/* ungil was built with it on this machine: without it there is nothing to be done, as without
+ * memory. */
+static void load(void)
+{
+    if (DL_LOAD(sha256, LIBCRYPTO_SONAME) == 0)
+        return;
+    fprintf(stderr, "ungil: %s\n", err_message());
+    exit(EXIT_FAILURE);
+}
+
 struct digest *digest_new(void)
 {
+    load();
     struct digest *d = xcalloc(1, sizeof *d);
-    SHA256_Init(&d->ctx);
+    sha256.Init(&d->ctx);
     return d;
 }
 
 void digest_add(struct digest *d, const void *data, size_t size)
 {
-    SHA256_Update(&d->ctx, data, size);
+    sha256.Update(&d->ctx, data, size);
 }
 
 void digest_hex(struct digest *d, char hex[SHA256_HEX])
 {
     unsigned char raw[SHA256_DIGEST_LENGTH];
-    SHA256_Final(raw, &d->ctx);
+    sha256.Final(raw, &d->ctx);
     for (size_t i = 0; i < sizeof raw; i++)
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
 }

@@ -31,7 +31,9 @@ static struct plan make(const char *spec, struct plan_opts o)
 static struct receipt receipt_of(const struct plan *p, const struct pin *pin,
                                  const struct variant *v)
 {
-    struct receipt r = {.name = plan_name(pin->release, v), .inputs = plan_inputs(p, pin, v)};
+    struct receipt r = {.name = plan_name(pin->release, v),
+                        .inputs = plan_inputs(p, pin, v),
+                        .inputs_text = plan_inputs_text(p, pin, v)};
     r.json = json_pack("{s:{s:s}}", "requested", "newest_pin", plan_wish(p));
     return r;
 }
@@ -40,6 +42,7 @@ static void forget(struct receipt *r)
 {
     free((void *)r->name);
     free((void *)r->inputs);
+    free((void *)r->inputs_text);
     json_decref(r->json);
 }
 
@@ -105,6 +108,11 @@ static void only_equal_inputs_satisfy(void)
     ok(!plan_satisfied(&p, both, 2, true, &pin), "--upgrade asks again");
     json_object_set_new(json_object_get(ft.json, "requested"), "newest_pin", json_string("9.14.2"));
     ok(!plan_satisfied(&p, both, 2, false, &pin), "a pin added since then is asked for");
+    json_object_set_new(json_object_get(ft.json, "requested"), "newest_pin",
+                        json_string("9.14.10"));
+    free((void *)gil.inputs_text);
+    gil.inputs_text = xstrdup("");
+    ok(plan_satisfied(&p, both, 2, false, &pin), "the digest alone is enough");
     free((void *)gil.inputs);
     gil.inputs = xstrdup("other");
     ok(!plan_satisfied(&p, both, 2, false, &pin), "other inputs do not satisfy");
