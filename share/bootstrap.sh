@@ -103,7 +103,7 @@ packages_apt() {
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
 		libarchive-tools ;;
-	nice) echo debootstrap openssh-server openssh-client ;;
+	nice) echo debootstrap openssh-server openssh-client strace hyperfine ;;
 	esac
 }
 
@@ -116,7 +116,7 @@ packages_dnf() {
 		'pkgconfig(liblzma)' 'pkgconfig(libzstd)' 'pkgconfig(readline)' 'pkgconfig(ncursesw)' 'pkgconfig(uuid)' \
 		gdbm-devel 'pkgconfig(tk)' ;;
 	tests) echo bats lighttpd git-core openssl python3 procps-ng ShellCheck xz bsdtar diffutils ;;
-	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients ;;
+	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace hyperfine ;;
 	esac
 }
 
@@ -126,7 +126,7 @@ packages_zypper() {
 		'pkgconfig(libarchive)' 'pkgconfig(libgit2)' 'pkgconfig(inih)' 'pkgconfig(jansson)' 'pkgconfig(libcrypto)' ;;
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
-	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients ;;
+	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace hyperfine ;;
 	esac
 }
 
@@ -138,7 +138,7 @@ packages_apk() {
 		util-linux-dev gdbm-dev tcl-dev tk-dev ;;
 	tests) echo bash bats lighttpd git git-daemon openssl python3 procps-ng shellcheck xz libarchive-tools coreutils \
 		util-linux-misc ;;
-	nice) echo bats-support bats-assert bats-file debootstrap openssh ;;
+	nice) echo bats-support bats-assert bats-file debootstrap openssh strace hyperfine ;;
 	esac
 }
 
@@ -147,7 +147,7 @@ packages_pacman() {
 	ungil) echo ca-certificates gcc make autoconf automake pkgconf curl libarchive libgit2 libinih jansson openssl ;;
 	python) echo openssl libffi sqlite zlib bzip2 xz zstd readline ncurses util-linux-libs gdbm tk ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git python procps-ng shellcheck ;;
-	nice) echo debootstrap openssh ;;
+	nice) echo debootstrap openssh strace hyperfine ;;
 	esac
 }
 

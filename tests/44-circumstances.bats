@@ -139,9 +139,3 @@ modes() { (cd "$UNGIL_ROOT/versions/3.99.1t" && find . ! -type l -printf '%M %P\
 	assert_exit 0
 	assert_equal "$first" 0
 }
-
-@test "a second install of the same takes at most 5 ms" {
-	run ungil install 3.99.1 --no-bench
-	assert_exit 0
-	assert_takes_5_ms "$UNGIL install 3.99.1"
-}

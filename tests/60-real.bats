@@ -81,10 +81,6 @@ setup() {
 	done
 }
 
-@test "real: a second install of the same is at most 5 ms, with no network" {
-	assert_takes_5_ms "$UNGIL install $REAL --source $(cat "$BUILD/real-pair/tarball")"
-}
-
 @test "real: 3.14 from a git mirror over HTTP, where UNGIL_TEST_UPSTREAM names a repository" {
 	[ -n "${UNGIL_TEST_UPSTREAM:-}" ] || skip "UNGIL_TEST_UPSTREAM names no repository of CPython"
 	release=$(git -C "$UNGIL_TEST_UPSTREAM" tag -l 'v3.14.*' --sort=-v:refname | grep -vE '[abr]' | head -n 1)

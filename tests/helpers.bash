@@ -137,22 +137,6 @@ assert_store_is_sound() { # [killed]
 	fi
 }
 
-# assert_takes_5_ms COMMAND: the fastest of 40 runs by the clock, which other processes can only make slower, and a
-# run's own processor time in the mean
-assert_takes_5_ms() {
-	if ldd "$UNGIL" | grep -qE 'lib(a|ub)san'; then skip "a program built with sanitizers is no measure"; fi
-	command -v hyperfine >/dev/null || skip "no hyperfine"
-	run hyperfine -N -w 3 -r 40 --export-json times.json "$1"
-	assert_exit 0
-	run python3 -c 'if True:
-		import json
-		r = json.load(open("times.json"))["results"][0]
-		wall, cpu = r["min"] * 1000, (r["user"] + r["system"]) * 1000
-		print(f"{wall:.1f} ms by the clock, {cpu:.1f} ms of processor time")
-		raise SystemExit(wall > 5 or cpu > 5)'
-	assert_exit 0
-}
-
 assert_nothing_installed() {
 	run find "$UNGIL_ROOT/versions" "$UNGIL_ROOT/stage" -mindepth 1 -maxdepth 1 ! -name 'failed-*'
 	output=$(grep -v 'No such file' <<<"$output" || true)
