@@ -273,19 +273,3 @@ hold_lock() {
 	refute_output --partial .new-
 	refute_output --partial .dropping-
 }
-
-@test "list and which of two prefixes take at most 5 ms" {
-	if grep -q __asan_init "$UNGIL"; then skip "a sanitizer takes longer to start"; fi
-	prefix 3.14.7 3.14.7t
-	python3 - <<'END'
-import os, subprocess, time
-for words in ["list"], ["which", "3.14t"]:
-    best = 1
-    for _ in range(20):
-        start = time.perf_counter()
-        subprocess.run([os.environ["UNGIL"], *words], check=True, stdout=subprocess.DEVNULL)
-        best = min(best, time.perf_counter() - start)
-    print(words, f"{best * 1000:.1f} ms")
-    assert best < 0.005, best
-END
-}

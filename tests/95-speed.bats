@@ -1,22 +1,25 @@
-# An install with nothing to do takes at most 5 ms, and opens no connection. Runs after all others (Makefile.am), alone.
+# An install with nothing to do takes at most 5 ms and opens no connection; list and which are as quick. Runs after all
+# other files (Makefile.am), alone.
 
 load helpers
 
-# assert_takes_5_ms ARGUMENT...: of three times 40 runs of ungil, the best one by the clock, which other processes can only
-# make slower; and the processor time of a run, in the mean of the best 40
+# assert_takes_5_ms ARGUMENT...: in one of ten times 40 runs, which other processes can only make slower: the best by the clock,
+# and the processor time in the mean
 assert_takes_5_ms() {
+	local i
 	if ldd "$UNGIL" | grep -qE 'lib(a|ub)san'; then skip "a program built with sanitizers is no measure"; fi
 	command -v hyperfine >/dev/null || skip "no hyperfine"
-	for i in 1 2 3; do
-		run hyperfine -N -w 3 -r 40 --export-json "times-$i.json" "${*@Q}"
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		run hyperfine -N -w 3 -r 40 --export-json times.json "${*@Q}"
 		assert_exit 0
+		run python3 -c 'if True:
+			import json
+			r = json.load(open("times.json"))["results"][0]
+			wall, cpu = 1000 * r["min"], 1000 * (r["user"] + r["system"])
+			print(f"{wall:.1f} ms by the clock, {cpu:.1f} ms of processor time")
+			raise SystemExit(wall > 5 or cpu > 5)'
+		if [ "$status" -eq 0 ]; then break; fi
 	done
-	run python3 -c 'if True:
-		import json
-		r = [json.load(open(f"times-{i}.json"))["results"][0] for i in (1, 2, 3)]
-		wall, cpu = (1000 * min(f(x) for x in r) for f in (lambda x: x["min"], lambda x: x["user"] + x["system"]))
-		print(f"{wall:.1f} ms by the clock, {cpu:.1f} ms of processor time")
-		raise SystemExit(wall > 5 or cpu > 5)'
 	assert_exit 0
 	echo "# $output"
 }
@@ -34,6 +37,14 @@ assert_no_connection() { # ARGUMENT...: of ungil
 	run ungil install 3.99.1 --no-bench
 	assert_exit 0
 	assert_takes_5_ms "$UNGIL" install 3.99.1
+}
+
+@test "list and which of a pair take at most 5 ms" {
+	mini_upstream
+	run ungil install 3.99.1 --no-bench
+	assert_exit 0
+	assert_takes_5_ms "$UNGIL" list
+	assert_takes_5_ms "$UNGIL" which 3.99t pip
 }
 
 @test "a second install of the same opens no connection" {
