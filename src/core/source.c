@@ -205,8 +205,10 @@ static int choose(struct search *s, const struct recipe *recipe)
         if (p >= 0)
             s->order[s->n++] = (enum provider)p;
     }
-    /* Without shallow fetches git means the whole history of CPython. */
-    for (size_t i = 1; i < s->n && !repo_can_shallow(); i++)
+    /* Without shallow fetches git means the whole history of CPython; a local repository is opened,
+     * not fetched. */
+    bool whole = !repo_can_shallow() && recipe->git && !repo_is_local(recipe->git);
+    for (size_t i = 1; i < s->n && whole; i++)
         if (s->order[i - 1] == PROVIDER_GIT && s->order[i] == PROVIDER_TARBALL) {
             s->order[i - 1] = PROVIDER_TARBALL;
             s->order[i] = PROVIDER_GIT;

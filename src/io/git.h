@@ -32,8 +32,8 @@ struct git_result {
 
 /* True for what only git can mean: a git transport, user@host:path, or a name ending in .git. */
 bool repo_is_url(const char *text);
-/* True when `path` is a local repository (bare, or with a work tree). */
-bool repo_is_local(const char *path);
+/* True when `url`, a path or file://, is a local repository (bare, or with a work tree). */
+bool repo_is_local(const char *url);
 
 /* Gets the tag's commit into the store (depth 1 where it can) or opens a local repository's
  * objects, checks commit and tree against the pin, and writes the tree into the existing empty

@@ -51,8 +51,11 @@ char *git_local_path(const char *url)
     return path;
 }
 
-bool repo_is_local(const char *path)
+bool repo_is_local(const char *url)
 {
+    autofree char *path = git_local_path(url);
+    if (!path)
+        return false;
     autofree char *dotgit = path_join(path, ".git"), *objects = path_join(path, "objects"),
                   *refs = path_join(path, "refs");
     return fs_exists(dotgit) || (fs_is_dir(objects) && fs_is_dir(refs));
