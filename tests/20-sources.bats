@@ -14,6 +14,8 @@ nothing_kept() {
 	mini_upstream
 	run ungil install 3.99.1 --source git
 	assert_exit 0
+	# libgit2 before 1.7 can only fetch all of it, which must not come as a surprise
+	[ -e "$XDG_CACHE_HOME/ungil/git/shallow" ] || assert_output --partial "the whole history"
 	run web_log
 	assert_line --regexp '^POST /git/cpython.git/git-upload-pack 200'
 	run ungil show 3.99.1 --json

@@ -289,6 +289,9 @@ static int download(struct job *j, bool shallow)
         o.depth = 1;
 #endif
     j->result->shallow = shallow;
+    if (!shallow)
+        note("%s: libgit2 %s cannot fetch one commit this way; fetching the whole history",
+             j->shown, LIBGIT2_VERSION);
     if (git.remote_fetch(j->remote, &refspecs, &o, NULL) < 0)
         return git_fail(E_UNREACHABLE, "the transfer broke off from", j->shown);
     return 0;
@@ -318,8 +321,6 @@ static int fetch(struct job *j)
     if (rc != E_UNREACHABLE || j->result->host_down || over_http || !repo_can_shallow())
         return rc;
     detail("%s", err_message());
-    note("%s: libgit2 %s cannot fetch one commit this way; fetching the whole history", j->shown,
-         LIBGIT2_VERSION);
     return fetch_once(j, false);
 }
 
