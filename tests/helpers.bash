@@ -195,7 +195,7 @@ server.errorlog = "$BATS_TEST_TMPDIR/lighttpd.log"
 server.modules = ("mod_accesslog", "mod_alias", "mod_cgi", "mod_setenv")
 accesslog.filename = "$WEB_LOG"
 accesslog.format = "%m %U%q %s %{Range}i"
-\$HTTP["url"] =~ "^/git/" {
+\$HTTP["url"] =~ "^/git" {
 	alias.url = ("/git" => "$backend")
 	cgi.assign = ("" => "")
 	setenv.set-environment = ("GIT_PROJECT_ROOT" => "$root/git", "GIT_HTTP_EXPORT_ALL" => "1",
