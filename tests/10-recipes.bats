@@ -66,6 +66,21 @@ line_of() { grep -n "$1" "$RECIPE" | cut -d: -f1; }
 	bad "$RECIPE"
 }
 
+@test "a directory in the place of a recipe is wrong usage, and what belongs there is said" {
+	mkdir d.ini
+	for words in 'install ./' 'install ./d.ini' 'recipe check ./d.ini' 'recipe show d.ini' 'recipe check none.ini'; do
+		# shellcheck disable=SC2086
+		run ungil $words
+		assert_exit 2
+		assert_output --partial 'is the path of a recipe'
+	done
+	rm "$RECIPE"
+	mkdir "$RECIPE"
+	run ungil install 3.99
+	assert_exit 2
+	assert_output --partial 'a recipe is a file'
+}
+
 @test "an unknown series lists those that exist" {
 	run ungil install 3.77
 	assert_exit 2

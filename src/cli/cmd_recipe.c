@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/fs.h"
 #include "cli/cmd.h"
 #include "cli/table.h"
 #include "core/recipe.h"
@@ -54,10 +53,12 @@ static int recipe_verb_list(const struct strv *files)
 /* A series, or a file. */
 static int load(const char *which, struct recipe **r)
 {
-    if (strchr(which, '/') || str_ends(which, ".ini"))
-        return fs_exists(which) ? recipe_load(which, r)
-                                : fail(E_USAGE, "there is no recipe %s", which);
-    return recipe_find(which, r);
+    if (!strchr(which, '/') && !str_ends(which, ".ini"))
+        return recipe_find(which, r);
+    int rc = recipe_load(which, r);
+    return rc == E_NOTFOUND
+               ? err_hint(E_USAGE, "a word with a slash or .ini is the path of a recipe")
+               : rc;
 }
 
 static json_t *variants_json(const struct recipe *r)

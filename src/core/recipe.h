@@ -56,7 +56,8 @@ struct recipe {
     char *sigstore_identity, *sigstore_issuer;
 };
 
-/* Reads and checks one file; E_USAGE names file, line, section and key. The caller frees. */
+/* Reads and checks one file; E_USAGE names file, line, section and key; E_NOTFOUND: no such file,
+ * or a directory. The caller frees. */
 int recipe_load(const char *file, struct recipe **out);
 int recipe_load_text(const char *name, const char *text, struct recipe **out);
 /* The recipe of a series ("3.14"); E_USAGE lists the series that exist and the nearest. */

@@ -370,6 +370,8 @@ int recipe_load(const char *file, struct recipe **out)
 {
     autofree char *path = path_absolute(file), *text = NULL;
     size_t size;
+    if (fs_is_dir(path))
+        return fail(E_NOTFOUND, "%s is a directory, not a recipe", path);
     int rc = fs_read(path, &text, &size);
     if (rc < 0)
         return rc == E_NOTFOUND ? fail(E_NOTFOUND, "there is no recipe %s", path) : rc;

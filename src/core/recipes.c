@@ -88,6 +88,8 @@ int recipe_find(const char *series, struct recipe **out)
         if (!fs_exists(file))
             continue;
         int rc = recipe_load(file, out);
+        if (rc == E_NOTFOUND)
+            rc = err_hint(E_USAGE, "move it away: a recipe is a file");
         if (rc == 0 && strcmp((*out)->series, series) != 0) {
             rc = fail(E_USAGE, "%s: its name says series %s, [recipe] series says %s", file, series,
                       (*out)->series);
