@@ -200,6 +200,17 @@ hold_lock() {
 	assert_exit 2
 }
 
+@test "exec: a command that is not there, by its name and by a path" {
+	prefix 3.14.7t
+	run ungil exec 3.14t -- nonexist
+	assert_exit 1
+	assert_output --partial "looked for in PATH behind $UNGIL_ROOT/versions/3.14.7t/bin"
+	run ungil exec 3.14t -- /nonexist
+	assert_exit 1
+	assert_output --partial 'cannot run /nonexist'
+	refute_output --partial 'behind'
+}
+
 @test "clean --dry-run tells what clean would delete; what later builds gain from stays without --all" {
 	prefix 3.14.7
 	cache=$XDG_CACHE_HOME/ungil

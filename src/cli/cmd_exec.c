@@ -41,8 +41,10 @@ static int execute(char **command, const char *bin)
     /* What ungil ignores or catches is its own affair: the command starts as from a shell. */
     signal(SIGPIPE, SIG_DFL);
     execvp(command[0], command);
-    return err_hint(fail_errno(E_FAILED, "cannot run %s", command[0]),
-                    "it is looked for in PATH behind %s", bin);
+    int rc = fail_errno(E_FAILED, "cannot run %s", command[0]);
+    if (strchr(command[0], '/'))
+        return err_hint(rc, "a CMD with a slash is a path; one without is looked for in PATH");
+    return err_hint(rc, "it is looked for in PATH behind %s", bin);
 }
 
 static int run(const struct strv *operands)
