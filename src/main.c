@@ -1,7 +1,9 @@
 /* ungil: provisions CPython with and without the GIL, side by side and proven. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -102,14 +104,33 @@ static void raise_again(int signo)
     raise(signo);
 }
 
+/* True when nobody reads standard output any more, as after "ungil ... | head -1". */
+static bool reader_is_gone(void)
+{
+    struct pollfd pf = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&pf, 1, 0) == 1 && pf.revents & (POLLERR | POLLHUP);
+}
+
+/* SIGPIPE is ignored all the time, so that a reader who leaves stops no work half-way; only here,
+ * when all is done, ungil ends as every program does whose reader left. */
+static int finish_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    int rc = fail_errno(E_FAILED, "cannot write the result to standard output");
+    if (reader_is_gone())
+        raise_again(SIGPIPE);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     log_init(LOG_NORMAL);
     int rc = proc_init();
     if (rc == 0)
         rc = run(argc, argv);
-    if (rc >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        rc = fail_errno(E_FAILED, "cannot write the result to standard output");
+    if (rc >= 0)
+        rc = finish_output();
     if (rc < 0 && *err_message())
         fprintf(stderr, "%s%s\n",
                 log_colour() ? "ungil: \033[31merror:\033[0m " : "ungil: error: ", err_message());

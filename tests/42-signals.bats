@@ -91,3 +91,20 @@ interrupted() {
 		assert_output --partial "No space left"
 	done
 }
+
+@test "a reader that has read enough: no error, and the end that SIGPIPE makes" {
+	for verb in "list --available" "list --available --json" "help --man" "--version"; do
+		# shellcheck disable=SC2016
+		run bash -c 'exec 4> >(:); wait $!; "$UNGIL" '"$verb"' >&4 4>&-'
+		assert_exit 141
+		assert_output ''
+	done
+}
+
+@test "a reader that leaves stops no install" {
+	# shellcheck disable=SC2016
+	run bash -c 'exec 4> >(:); wait $!; "$UNGIL" install 3.99.1 --no-bench --json >&4 4>&-'
+	assert_exit 141
+	assert_store_is_sound
+	assert_file_exist "$UNGIL_ROOT/versions/3.99.1t/ungil.json"
+}

@@ -85,9 +85,8 @@ int print_json(json_t *json)
 {
     if (!json)
         return fail(E_FAILED, "no JSON can be made of this: a path in it is not UTF-8");
-    int bad = json_dumpf(json, stdout, JSON_INDENT(2)) < 0;
+    int rc = json_dumpf(json, stdout, JSON_INDENT(2));
     json_decref(json);
-    if (bad || putchar('\n') == EOF)
-        return fail_errno(E_FAILED, "cannot write the result to standard output");
-    return 0;
+    putchar('\n');
+    return rc < 0 && !ferror(stdout) ? fail(E_FAILED, "the result cannot be written as JSON") : 0;
 }

@@ -17,7 +17,8 @@ void table_print(struct table *t);                         /* UTF-8 widths count
 void table_free(struct table *t);
 
 /* Prints one JSON document to stdout, 2-space indented, and takes the reference. E_FAILED when it
- * is NULL: json_pack made nothing of a text that is not UTF-8. */
+ * is NULL: json_pack made nothing of a text that is not UTF-8. Of a stdout that cannot be written
+ * to main.c speaks, here as for all other output. */
 int print_json(json_t *json);
 
 #endif
