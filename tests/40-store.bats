@@ -282,6 +282,8 @@ assert_leads_to() {
 	run --separate-stderr ungil list --json
 	assert_exit 1
 	assert_output ''
+	# shellcheck disable=SC2154
+	[[ $stderr = *'leave out --json, or choose another root'* ]]
 	run ungil list
 	assert_exit 0
 }

@@ -84,7 +84,8 @@ void table_free(struct table *t)
 int print_json(json_t *json)
 {
     if (!json)
-        return fail(E_FAILED, "no JSON can be made of this: a path in it is not UTF-8");
+        return err_hint(fail(E_FAILED, "no JSON can be made of this: a path in it is not UTF-8"),
+                        "leave out --json, or choose another root with --root DIR or UNGIL_ROOT");
     int rc = json_dumpf(json, stdout, JSON_INDENT(2));
     json_decref(json);
     putchar('\n');
