@@ -133,6 +133,34 @@ line_of() { grep -n "$1" "$RECIPE" | cut -d: -f1; }
 	assert_output --partial '--json takes no value'
 }
 
+# advised MESSAGE-PART ADVICE-PART WORD...: wrong usage, told in one line, and in a second one what to do
+advised() {
+	local message=$1 advice=$2
+	shift 2
+	run ungil "$@"
+	assert_exit 2
+	[[ ${lines[-2]} = *"$message"* && ${lines[-1]} = "       "*"$advice"* ]] || fail "$output"
+}
+
+@test "wrong usage: what is wrong, and below it what to do" {
+	advised 'wants a value' 'help install' install --jobs
+	advised 'not an empty one' 'help install' install --source ''
+	advised 'whole number' 'help install' install --jobs many
+	advised 'number of seconds' 'help bench' bench --budget long
+	advised 'not 3' 'one build of each kind' bench 3.99.1 3.99.2 3.99.1t
+	advised 'not an interpreter' 'ungil list' bench ./none
+	advised 'at least 2' '--threads N' bench --threads 1 /bin/true
+	advised 'give one SERIES' 'recipe list' recipe show
+	advised 'which SERIES or FILE' './my.ini' recipe check
+	advised 'too many' 'recipe show' recipe list 3.99
+	advised 'none of http://' 'file:///' install 3.99.1 --source tarball --mirror ftp://127.0.0.1/
+	advised '/etc/passwd is neither' 'tar.xz' install 3.99.1 --source /etc/passwd
+	run ungil link --into /proc/none
+	assert_exit 1
+	assert_output --partial 'choose another directory'
+	assert_nothing_installed
+}
+
 @test "help: 80 columns, no blanks at line ends, exit 0, the same three ways; a manual page without a warning" {
 	local verb
 	for verb in '' install list show which exec link remove verify bench recipe clean help; do

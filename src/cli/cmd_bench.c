@@ -85,7 +85,8 @@ static int enter_operand(struct contestants *c, const struct store *s, const cha
     if (!strchr(operand, '/'))
         return enter_name(c, s, operand, alone);
     if (fs_is_dir(operand) || !fs_exists(operand))
-        return fail(E_USAGE, "%s is not an interpreter", operand);
+        return err_hint(fail(E_USAGE, "%s is not an interpreter", operand),
+                        "give a NAME that \"ungil list\" shows, or the path of a python program");
     autofree char *flags = verify_promised_flags(operand);
     return enter(c, path_absolute(operand), *flags == 't');
 }
@@ -113,7 +114,8 @@ static int enter_newest(struct contestants *c, const struct store *s)
 static int choose(struct contestants *c, const struct store *s, const struct strv *operands)
 {
     if (operands->n > 2)
-        return fail(E_USAGE, "bench compares two interpreters, not %zu", operands->n);
+        return err_hint(fail(E_USAGE, "bench compares two interpreters, not %zu", operands->n),
+                        "give a release (its pair), or one build of each kind");
     int rc = operands->n == 0 ? enter_newest(c, s) : 0;
     for (size_t i = 0; rc == 0 && i < operands->n; i++)
         rc = enter_operand(c, s, operands->v[i], operands->n == 1);

@@ -21,12 +21,18 @@ static json_t *brief_json(const struct recipe *r)
                      r->n_pins ? r->pins[0].release : NULL);
 }
 
+static int see_uses(int rc)
+{
+    return err_hint(rc, "ungil recipe list, ungil recipe show SERIES, ungil recipe check FILE");
+}
+
 static int recipe_verb_list(const struct strv *files)
 {
     autostrv series = {0};
-    int rc = files->n == 0
-                 ? recipe_list(&series)
-                 : fail(E_USAGE, "recipe list: \"%s\" is one argument too many", files->v[0]);
+    int rc =
+        files->n == 0
+            ? recipe_list(&series)
+            : see_uses(fail(E_USAGE, "recipe list: \"%s\" is one argument too many", files->v[0]));
     struct table *t = table_new("SERIES|NEWEST|>PINS|FILE|NOTE");
     json_t *array = json_array();
     for (size_t i = 0; rc == 0 && i < series.n; i++) {
@@ -152,7 +158,8 @@ static void show_recipe(const struct recipe *r)
 static int recipe_verb_show(const struct strv *which)
 {
     if (which->n != 1)
-        return fail(E_USAGE, "recipe show: give one SERIES or FILE");
+        return err_hint(fail(E_USAGE, "recipe show: give one SERIES or FILE"),
+                        "\"ungil recipe list\" shows the series");
     struct recipe *r = NULL;
     int rc = load(which->v[0], &r);
     if (rc == 0 && common.json)
@@ -166,7 +173,9 @@ static int recipe_verb_show(const struct strv *which)
 static int recipe_verb_check(const struct strv *which)
 {
     json_t *array = json_array();
-    int rc = which->n > 0 ? 0 : fail(E_USAGE, "recipe check: which FILE?");
+    int rc = which->n > 0 ? 0
+                          : err_hint(fail(E_USAGE, "recipe check: which SERIES or FILE?"),
+                                     "for example: ungil recipe check ./my.ini");
     for (size_t i = 0; rc == 0 && i < which->n; i++) {
         struct recipe *r = NULL;
         rc = load(which->v[i], &r);
@@ -195,9 +204,8 @@ static int run(const struct strv *operands)
     for (size_t i = 0; operands->n > 0 && i < lengthof(actions); i++)
         if (strcmp(actions[i].name, operands->v[0]) == 0)
             return actions[i].run(&rest);
-    return err_hint(operands->n > 0 ? fail(E_USAGE, "recipe: there is no \"%s\"", operands->v[0])
-                                    : fail(E_USAGE, "recipe: list, show or check?"),
-                    "ungil recipe list, ungil recipe show SERIES, ungil recipe check FILE");
+    return see_uses(operands->n > 0 ? fail(E_USAGE, "recipe: there is no \"%s\"", operands->v[0])
+                                    : fail(E_USAGE, "recipe: list, show or check?"));
 }
 
 const struct verb cmd_recipe = {

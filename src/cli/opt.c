@@ -47,6 +47,11 @@ static void add_common(struct optset *set)
     opt_add(set, (struct opt){"help", 'h', OPT_FLAG, NULL, NULL, "Print this help."});
 }
 
+static int see_help(int rc, const struct verb *verb)
+{
+    return err_hint(rc, "\"ungil help %s\" lists the options", verb->name);
+}
+
 static int unknown_option(const struct verb *verb, const struct optset *set, const char *word)
 {
     const char *names[lengthof(set->opts)];
@@ -59,13 +64,12 @@ static int unknown_option(const struct verb *verb, const struct optset *set, con
     }
     if (nearest && strchr(word, '=') && strncmp(word + 2, nearest, strlen(nearest)) == 0 &&
         word[2 + strlen(nearest)] == '=')
-        return err_hint(fail(E_USAGE, "%s: --%s takes no value", verb->name, nearest),
-                        "\"ungil help %s\" lists the options", verb->name);
+        return see_help(fail(E_USAGE, "%s: --%s takes no value", verb->name, nearest), verb);
     int rc = fail(E_USAGE, "%s: there is no option %s", verb->name, word);
     if (nearest)
         return err_hint(rc, "did you mean --%s? \"ungil help %s\" lists all of them", nearest,
                         verb->name);
-    return err_hint(rc, "\"ungil help %s\" lists the options", verb->name);
+    return see_help(rc, verb);
 }
 
 static int set_number(const struct verb *verb, const struct opt *o, const char *text)
@@ -75,8 +79,9 @@ static int set_number(const struct verb *verb, const struct opt *o, const char *
     bool whole = o->kind == OPT_COUNT;
     if (end == text || *end || !(value >= (whole ? 1 : 0)) || value > 1e6 ||
         (whole && value != (int)value))
-        return fail(E_USAGE, "%s: --%s wants a %s, not \"%s\"", verb->name, o->name,
-                    whole ? "whole number from 1" : "number of seconds", text);
+        return see_help(fail(E_USAGE, "%s: --%s wants a %s, not \"%s\"", verb->name, o->name,
+                             whole ? "whole number from 1" : "number of seconds", text),
+                        verb);
     if (whole)
         *(int *)o->value = (int)value;
     else
@@ -99,7 +104,9 @@ static int apply(const struct verb *verb, const struct opt *o, const char *text)
         return 0;
     case OPT_STRING:
         if (!*text)
-            return fail(E_USAGE, "%s: --%s wants a value, not an empty one", verb->name, o->name);
+            return see_help(
+                fail(E_USAGE, "%s: --%s wants a value, not an empty one", verb->name, o->name),
+                verb);
         *(const char **)o->value = text;
         return 0;
     case OPT_COUNT:
@@ -141,7 +148,8 @@ static int parse(const struct verb *verb, const struct optset *set, int argc, ch
             continue;
         }
         if (c == ':')
-            return fail(E_USAGE, "%s: %s wants a value", verb->name, argv[optind - 1]);
+            return see_help(fail(E_USAGE, "%s: %s wants a value", verb->name, argv[optind - 1]),
+                            verb);
         size_t i = c >= 256 ? (size_t)(c - 256) : 0;
         for (; c < 256 && i < set->n && set->opts[i].letter != c; i++)
             ;

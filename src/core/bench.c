@@ -295,6 +295,12 @@ static int default_threads(void)
     return cpus < 2 ? 2 : cpus > 4 ? 4 : cpus; /* the published table has 4 */
 }
 
+static int too_few_threads(void)
+{
+    return err_hint(fail(E_USAGE, "a benchmark compares 1 thread with at least 2"),
+                    "--threads N with N from 2, or leave it out");
+}
+
 int bench_run(const struct bench_opts *opts, json_t **result)
 {
     struct bench b = {.o = opts,
@@ -302,7 +308,7 @@ int bench_run(const struct bench_opts *opts, json_t **result)
                       .threads = opts->threads > 0 ? opts->threads : default_threads()};
     double start = clock_now();
     *result = NULL;
-    int rc = b.threads < 2 ? fail(E_USAGE, "a benchmark compares 1 thread with at least 2") : 0;
+    int rc = b.threads < 2 ? too_few_threads() : 0;
     if (rc == 0)
         rc = choose_rows(&b);
     progress_stage(opts->progress, b.who, "measure", opts->budget);

@@ -137,7 +137,8 @@ static int choose_candidates(struct plan *p, const char *release)
                 p->candidates[p->n_candidates++] = &r->pins[i];
         }
     if (p->n_candidates == 0)
-        return fail(E_USAGE, "%s pins no release", r->file);
+        return err_hint(fail(E_USAGE, "%s pins no release", r->file),
+                        "name a release and take it on trust with --unpinned, or add a [pin]");
     return 0;
 }
 

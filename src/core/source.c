@@ -187,13 +187,12 @@ static int choose_forced(struct search *s, const char *from)
     }
     if (repo_is_url(from) || strstr(from, "://") || repo_is_local(from))
         return 0;
-    if (!fs_exists(from)) {
-        int rc = fail(E_USAGE, "--source %s: there is no such file, and no such provider", from);
-        return err_hint(rc, "give git, tarball, apt, a URL, a git repository or an archive "
-                            "(.tar.xz, .tgz)");
-    }
-    return fail(E_USAGE, "--source %s is neither a git repository nor an archive%s", from,
-                fs_is_dir(from) ? "" : " (.tar.xz, .tgz)");
+    if (!fs_exists(from))
+        fail(E_USAGE, "--source %s: there is no such file, and no such provider", from);
+    else
+        fail(E_USAGE, "--source %s is neither a git repository nor an archive", from);
+    return err_hint(E_USAGE, "give git, tarball, apt, a URL, a git repository or an archive "
+                             "(.tar.xz, .tgz)");
 }
 
 static int choose(struct search *s, const struct recipe *recipe)

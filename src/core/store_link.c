@@ -171,8 +171,10 @@ static int make_links(struct links *l)
         rc = drop_stale(l);
     for (size_t i = 0; rc == 0 && i < l->n; i++)
         rc = put_link(l, &l->v[i]);
-    if (rc < 0 && !l->own_dir && (errno == EACCES || errno == EPERM))
-        return err_hint(rc, "run it with sudo, or choose a directory of your own");
+    if (rc < 0 && !l->own_dir)
+        return err_hint(rc, errno == EACCES || errno == EPERM
+                                ? "run it with sudo, or choose a directory of your own"
+                                : "choose another directory with --into DIR");
     if (rc < 0 || l->foreign.n == 0)
         return rc;
     autofree char *names = strv_join(&l->foreign, ", ");

@@ -429,7 +429,8 @@ static int check_url(const char *url, const char *shown)
 {
     if (str_starts(url, "http://") || str_starts(url, "https://") || str_starts(url, "file:///"))
         return 0;
-    return fail(E_USAGE, "\"%s\" is none of http://, https:// and file:///", shown);
+    return err_hint(fail(E_USAGE, "\"%s\" is none of http://, https:// and file:///", shown),
+                    "archives come from URLs that begin so; those of a directory from file:///DIR");
 }
 
 static int load_curl(void)
