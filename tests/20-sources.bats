@@ -279,6 +279,10 @@ nothing_kept() {
 	mini_upstream
 	run ungil install 3.99.1 --offline
 	assert_exit 4
+	run ungil install 3.99.1 --offline --source "$FAULTY/cpython.git"
+	assert_exit 4
+	assert_output --partial 'the cache has no tag v3.99.1'
+	refute_output --partial "cpython.git has"
 	assert_equal "$(requests)" 0
 	run ungil install 3.99.1t
 	assert_exit 0

@@ -186,7 +186,8 @@ static int check_pin(struct job *j, git_oid *tree)
     git_oid id;
     git_object *tag = NULL, *object = NULL;
     if (git.reference_name_to_id(&id, j->repo, j->ref) < 0)
-        return fail(E_NOTFOUND, "%s has no tag %s", j->shown, j->req->tag);
+        return fail(E_NOTFOUND, "%s has no tag %s",
+                    j->req->offline && !j->local ? "the cache" : j->shown, j->req->tag);
     int rc = git.object_lookup(&tag, j->repo, &id, GIT_OBJECT_ANY);
     if (rc == 0)
         rc = git.object_peel(&object, tag, GIT_OBJECT_COMMIT);
