@@ -230,7 +230,7 @@ END
 	mini_upstream
 	mkdir empty
 	echo text >file
-	for source in empty file nowhere gti; do
+	for source in empty file nowhere gti ./nowhere.tar.xz ./nowhere.git; do
 		run ungil install 3.99.1 --source "$source"
 		assert_exit 2
 		assert_output --partial "$source"

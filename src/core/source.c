@@ -18,6 +18,7 @@
 #include "core/recipe.h"
 #include "core/source_try.h"
 #include "io/git.h"
+#include "io/git_url.h"
 
 static const char *const provider_names[PROVIDERS] = {"git", "tarball", "apt"};
 /* What a pin must name before the provider's delivery can be verified. */
@@ -180,14 +181,12 @@ static int choose_forced(struct search *s, const char *from)
         return 0;
     }
     s->from = from;
-    s->order[0] = PROVIDER_GIT;
-    if (source_is_archive(from)) {
-        s->order[0] = PROVIDER_TARBALL;
+    s->order[0] = source_is_archive(from) ? PROVIDER_TARBALL : PROVIDER_GIT;
+    bool missing = !strstr(from, "://") && !git_url_is_ssh(from) && !fs_exists(from);
+    if (!missing && (s->order[0] == PROVIDER_TARBALL || repo_is_url(from) || strstr(from, "://") ||
+                     repo_is_local(from)))
         return 0;
-    }
-    if (repo_is_url(from) || strstr(from, "://") || repo_is_local(from))
-        return 0;
-    if (!fs_exists(from))
+    if (missing)
         fail(E_USAGE, "--source %s: there is no such file, and no such provider", from);
     else
         fail(E_USAGE, "--source %s is neither a git repository nor an archive", from);
