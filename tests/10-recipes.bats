@@ -150,6 +150,8 @@ advised() {
 	advised 'not 3' 'one build of each kind' bench 3.99.1 3.99.2 3.99.1t
 	advised 'not an interpreter' 'ungil list' bench ./none
 	advised 'at least 2' '--threads N' bench --threads 1 /bin/true
+	advised 'no benchmark kernel "foo"' 'primes, sha256' bench --kernel foo /bin/true
+	refute_output --partial 'measure'
 	advised 'give one SERIES' 'recipe list' recipe show
 	advised 'which SERIES or FILE' './my.ini' recipe check
 	advised 'too many' 'recipe show' recipe list 3.99

@@ -311,7 +311,8 @@ int bench_run(const struct bench_opts *opts, json_t **result)
     int rc = b.threads < 2 ? too_few_threads() : 0;
     if (rc == 0)
         rc = choose_rows(&b);
-    progress_stage(opts->progress, b.who, "measure", opts->budget);
+    if (rc == 0)
+        progress_stage(opts->progress, b.who, "measure", opts->budget);
     for (size_t i = 0; rc == 0 && i < b.n_rows; i++)
         rc = calibrate(&b, &b.rows[i]);
     if (rc == 0)
