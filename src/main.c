@@ -42,6 +42,7 @@ static const char *verb_elsewhere(const char *name)
 {
     static const char *const words[][2] = {{"ls", "list"},
                                            {"versions", "list"},
+                                           {"version", "--version"},
                                            {"uninstall", "remove"},
                                            {"rm", "remove"},
                                            {"delete", "remove"},
@@ -89,6 +90,9 @@ static int run(int argc, char **argv)
         return fail(E_USAGE, "which verb?");
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        if (argc > 2)
+            return err_hint(fail(E_USAGE, "%s: \"%s\" is one argument too many", argv[1], argv[2]),
+                            "\"ungil --version\" stands alone");
         puts(PACKAGE_STRING);
         return 0;
     }

@@ -117,7 +117,7 @@ line_of() { grep -n "$1" "$RECIPE" | cut -d: -f1; }
 }
 
 @test "verbs and options: the nearest one, other programs' words, no value where none belongs" {
-	for pair in instal=install uninstall=remove ls=list; do
+	for pair in instal=install uninstall=remove ls=list version=--version; do
 		for words in "${pair%=*}" "help ${pair%=*}"; do
 			# shellcheck disable=SC2086
 			run ungil $words
@@ -155,6 +155,7 @@ advised() {
 	advised 'give one SERIES' 'recipe list' recipe show
 	advised 'which SERIES or FILE' './my.ini' recipe check
 	advised 'too many' 'recipe show' recipe list 3.99
+	advised 'too many' 'stands alone' --version x
 	advised 'none of http://' 'file:///' install 3.99.1 --source tarball --mirror ftp://127.0.0.1/
 	advised '/etc/passwd is neither' 'tar.xz' install 3.99.1 --source /etc/passwd
 	run ungil link --into /proc/none
