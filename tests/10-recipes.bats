@@ -59,6 +59,17 @@ line_of() { grep -n "$1" "$RECIPE" | cut -d: -f1; }
 	bad "providers" "git"
 }
 
+@test "--source names a provider that the recipe has no place for" {
+	for provider in git tarball apt; do
+		other=git
+		if [ $provider = git ]; then other=tarball; fi
+		sed -i "/^git =/d; /^tarball =/d; /^apt =/d; s/^providers =.*/providers = $other\n$other = \/none/" "$RECIPE"
+		run ungil install 3.99.1 --source $provider
+		assert_exit 2
+		assert_output --partial "no key $provider"
+	done
+}
+
 @test "a byte-order mark, an empty file and binary rubbish are refused, and crash nothing" {
 	: >"$RECIPE"
 	bad "$RECIPE"

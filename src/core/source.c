@@ -171,15 +171,25 @@ static int provider_by_name(const char *name)
     return -1;
 }
 
+static int choose_named(struct search *s, const struct recipe *r, enum provider p)
+{
+    const char *const places[PROVIDERS] = {r->git, s->opts->mirror ? s->opts->mirror : r->tarball,
+                                           r->apt};
+    s->order[0] = p;
+    if (places[p])
+        return 0;
+    int rc = fail(E_USAGE, "%s names no %s source: [recipe] has no key %s", r->file,
+                  provider_names[p], provider_names[p]);
+    return err_hint(rc, "give another provider, or a URL or path with --source");
+}
+
 /* --source: a provider's name, or what the user's URL or path is. */
-static int choose_forced(struct search *s, const char *from)
+static int choose_forced(struct search *s, const struct recipe *recipe, const char *from)
 {
     int named = provider_by_name(from);
     s->n = 1;
-    if (named >= 0) {
-        s->order[0] = (enum provider)named;
-        return 0;
-    }
+    if (named >= 0)
+        return choose_named(s, recipe, (enum provider)named);
     s->from = from;
     s->order[0] = source_is_archive(from) ? PROVIDER_TARBALL : PROVIDER_GIT;
     bool missing = !strstr(from, "://") && !git_url_is_ssh(from) && !fs_exists(from);
@@ -197,7 +207,7 @@ static int choose_forced(struct search *s, const char *from)
 static int choose(struct search *s, const struct recipe *recipe)
 {
     if (s->opts->from)
-        return choose_forced(s, s->opts->from);
+        return choose_forced(s, recipe, s->opts->from);
     for (size_t i = 0; i < recipe->providers.n && s->n < PROVIDERS; i++) {
         int p = provider_by_name(recipe->providers.v[i]);
         if (p >= 0)
