@@ -162,8 +162,10 @@ const struct verb cmd_list = {
     .summary = "List what is installed, or what could be",
     .description =
         "Reads the receipts in ROOT/versions; needs no lock. VERDICT is what the proof made at "
-        "installation said: proven, or inconclusive where this machine could not tell (one CPU). "
-        "DEFAULT is what python and python3 in ROOT/bin lead to.",
+        "installation said: proven, or inconclusive where this machine could not tell (one CPU, "
+        "or a busy one). DEFAULT is what python and python3 in ROOT/bin lead to.\n\n"
+        "With --available, PINNED FOR says which sources can be verified: git, or an archive "
+        "(from tarball or apt).",
     .run = run,
     .options = options,
 };

@@ -210,13 +210,14 @@ static int run(const struct strv *operands)
 
 const struct verb cmd_recipe = {
     .name = "recipe",
-    .usage = "recipe list\nrecipe show SERIES|FILE\nrecipe check SERIES|FILE...",
+    .usage = "recipe list [OPTION]...\nrecipe show [OPTION]... SERIES|FILE\n"
+             "recipe check [OPTION]... SERIES|FILE...",
     .summary = "List, show and check recipes",
     .description =
         "A recipe is an INI file that says where a series comes from, how its variants are built "
         "and what its releases are pinned to. The first one found for a series is used: in "
         "$UNGIL_RECIPES, in ~/.config/ungil/recipes, the installed ones, the ones built in. "
-        "\"check\" names file, line, section and key of the first mistake, and ends with 2.",
+        "\"check\" names file, line, section and key of the first mistake: exit status 2.",
     .run = run,
     .options = options,
 };
