@@ -258,10 +258,11 @@ assert_leads_to() {
 
 @test "clean: caches and stale stages go, what is installed stays" {
 	pair
-	mkdir -p "$UNGIL_ROOT/stage/left-behind"
+	mkdir -p "$UNGIL_ROOT"/stage/{3.99.1t.LeFt01,failed-3.99.1,mine}
 	run ungil clean
 	assert_exit 0
-	assert_not_exist "$UNGIL_ROOT/stage/left-behind"
+	run ls "$UNGIL_ROOT/stage"
+	assert_output mine
 	assert_store_is_sound
 	run ungil list
 	assert_output --partial 3.99.1t

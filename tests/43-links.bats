@@ -188,6 +188,101 @@ hold_lock() {
 	assert_output --partial 3.14.7
 }
 
+# theirs ROOT: files of somebody's, under names like ungil's and others
+theirs() {
+	local f
+	for f in stage/{mywork,3.14.7,failed-attempt,release.backup,3.14.7.backups} versions/{1.0,.new-me,.new-3.14.8}; do
+		mkdir -p "$1/$f"
+		echo mine >"$1/$f/file"
+	done
+	echo mine >"$1/stage/3.14.7.abcdef"
+	ln -s mywork "$1/stage/3.14.7.abcdeg"
+	echo mine >"$1/versions/.dropping-3.14.9" # ungil's own are empty
+	touch "$1/versions/.dropping-" "$1/versions/.dropping-.."
+}
+
+@test "a directory that is somebody else's does not become a root" {
+	local part
+	for part in stage versions; do
+		mkdir -p "proj-$part/$part/mywork"
+		for verb in link "install 3.14" "remove 3.14.7" clean; do
+			run ungil $verb --root "proj-$part"
+			assert_dir_exist "proj-$part/$part/mywork"
+			if [ "$verb" = "remove 3.14.7" ]; then continue; fi # it is not there anyhow
+			assert_exit 1
+			assert_output --partial "proj-$part/$part/mywork"
+			assert_output --partial UNGIL_ROOT
+		done
+		assert_equal "$(ls "proj-$part")" $part
+	done
+	mkdir locked && echo mine >locked/lock
+	run ungil link --root locked
+	assert_exit 1
+	assert_output --partial locked/lock
+	assert_equal "$(cat locked/lock)" mine
+	# what was ungil's remains so without its lock
+	prefix 3.14.7
+	mkdir -p "$UNGIL_ROOT/stage/3.14.7t.abcdef"
+	run ungil link
+	assert_exit 0
+	assert_equal "$(ls "$UNGIL_ROOT/stage")" ''
+}
+
+@test "what somebody else put into a root stays, whatever ungil sweeps" {
+	prefix 3.14.7 3.14.8
+	ungil link
+	theirs "$UNGIL_ROOT"
+	(cd "$UNGIL_ROOT" && find stage versions | sort) >before
+	run ungil link
+	assert_exit 0
+	run ungil clean
+	assert_exit 0
+	run ungil remove 3.14.8
+	assert_exit 0
+	(cd "$UNGIL_ROOT" && find stage versions | sort) >after
+	run diff <(grep -v versions/3.14.8 before) after
+	assert_output ''
+}
+
+@test "an interpreter in versions that ungil did not install is neither removed nor replaced" {
+	mini_upstream
+	prefix 3.14.7
+	ungil link
+	mkdir -p "$UNGIL_ROOT/versions/3.99.1/bin"
+	echo mine >"$UNGIL_ROOT/versions/3.99.1/bin/python"
+	run ungil remove 3.99.1
+	assert_exit 1
+	assert_output --partial 'not installed'
+	run ungil install 3.99.1 --no-bench
+	assert_exit 1
+	assert_output --partial "$UNGIL_ROOT/versions/3.99.1 is there"
+	refute_output --partial configure
+	assert_equal "$(cat "$UNGIL_ROOT/versions/3.99.1/bin/python")" mine
+	run ungil install 3.99.1t --no-bench
+	assert_exit 0
+}
+
+@test "stage or versions that is a symbolic link is refused, not followed" {
+	local part
+	mkdir -p "$UNGIL_ROOT" victim/3.14.7.abcdef victim/failed-3.14.7
+	touch victim/.dropping-3.14.7.abcdef victim/.dropping-3.14.7
+	for part in stage versions; do
+		ln -s "$PWD/victim" "$UNGIL_ROOT/$part"
+		find victim | sort >before
+		for verb in link clean "clean --dry-run"; do
+			run ungil $verb
+			if [ "$verb" != "clean --dry-run" ]; then
+				assert_exit 1
+				assert_output --partial "$UNGIL_ROOT/$part is a symbolic link"
+				assert_output --partial UNGIL_ROOT
+			fi
+			run diff before <(find victim | sort)
+			assert_output ''
+		done
+		rm "$UNGIL_ROOT/$part"
+	done
+}
+
 @test "exec: first in PATH, PYTHONHOME of another interpreter stays behind" {
 	prefix 3.14.7t
 	PYTHONHOME=/nowhere PYTHONPATH=kept run ungil exec 3.14t sh -c 'python; echo "${PYTHONHOME-none} $PYTHONPATH"'

@@ -140,7 +140,7 @@ const struct verb cmd_clean = {
     .summary = "Delete caches, logs and half-made prefixes",
     .description =
         "Installed interpreters are not touched. Deletes downloads, fetched git objects, "
-        "build trees and logs in ~/.cache/ungil, and what is left in ROOT/stage, "
+        "build trees and logs in ~/.cache/ungil, and what ungil left in ROOT/stage, "
         "prefixes kept with --keep-failed included. A later installation of the same "
         "thing needs the network again. Waits while another ungil works on ROOT.",
     .run = run,

@@ -20,12 +20,13 @@ static void options(struct optset *set)
     opt_add_json(set);
 }
 
-/* A whole name whose directory is there, with or without a readable receipt. */
+/* A whole name whose directory is there and ungil's, even if its receipt is not readable. */
 static bool is_removable(const struct store *s, const char *name)
 {
     autofree char *release = NULL, *suffix = NULL;
     autofree char *prefix = store_prefix(s, name);
-    return name_split(name, &release, &suffix) && fs_is_dir(prefix);
+    return name_split(name, &release, &suffix) && fs_is_dir(prefix) &&
+           store_check_own(s, name) == 0;
 }
 
 /* Why `name` cannot be removed. A series is not enough: it would mean another release tomorrow. */

@@ -106,6 +106,9 @@ static int choose_builds(struct install *in, const struct pin *pin)
             report_name(in, "unchanged", name);
             continue;
         }
+        rc = store_check_own(&in->store, name);
+        if (rc < 0)
+            break;
         struct finish *f = &in->all[in->n++];
         f->name = steal(&name);
         f->inputs = plan_inputs(in->plan, pin, variant);
@@ -113,7 +116,7 @@ static int choose_builds(struct install *in, const struct pin *pin)
         f->build = (struct build){.variant = variant, .name = f->name, .inputs = f->inputs};
     }
     store_list_free(installed, n_installed);
-    return 0;
+    return rc;
 }
 
 static int build(struct install *in)

@@ -193,16 +193,3 @@ int store_remove(struct store *s, const char *const *names, size_t n)
     rc = store_tree_recover(s); /* deletes what was moved to stage/ */
     return rc < 0 ? rc : linked;
 }
-
-int store_clean_stage(const struct store *s, bool remove, unsigned long long *bytes)
-{
-    int rc = fs_usage(s->stage, bytes);
-    autostrv names = {0};
-    if (rc == 0 && remove)
-        rc = fs_list(s->stage, &names);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        autofree char *path = path_join(s->stage, names.v[i]);
-        rc = fs_remove_tree(path);
-    }
-    return rc;
-}

@@ -24,12 +24,17 @@ void store_close(struct store *s); /* unlocks and frees */
 /* Creates the directories and takes the lock (flock: whatever ends this process releases it). Held
  * by another: waits `wait_seconds` (< 0: for ever), saying on stderr for whom (the lock file's
  * text: pid, command, since), then E_BUSY. `command`: what to write there. A read-only or foreign
- * root is E_FAILED with what to do. Once locked, what a killed ungil left is put right: stale
+ * root is E_FAILED with what to do; so is a directory that somebody uses for something else: one
+ * with things of theirs in versions/ or stage/ and no lock yet, or with a lock of theirs, or where
+ * versions or stage is a symlink. Once locked, what a killed ungil left is put right: stale
  * stages are deleted (but stage/failed-NAME, which --keep-failed left), a half-done exchange is
- * finished, links are remade. */
+ * finished, links are remade. What ungil did not make stays as it is. */
 int store_lock(struct store *s, const char *command, double wait_seconds);
-/* Bytes in stage/, and what is there: for `clean`. With `remove`, deletes it (locked). */
+/* Bytes of what ungil left in stage/, failed-NAME too: for `clean`. With `remove`, deletes it
+ * (locked). */
 int store_clean_stage(const struct store *s, bool remove, unsigned long long *bytes);
+/* E_FAILED when versions/NAME is there and ungil did not put it there. */
+int store_check_own(const struct store *s, const char *name);
 
 /* Receipts of all installed prefixes (array of n, owned), in name_compare order. No lock needed. A
  * directory in versions/ without a readable receipt is warned about, not listed. */

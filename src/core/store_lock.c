@@ -39,6 +39,28 @@ static int not_writable(const struct store *s, int rc)
     }
 }
 
+static int not_ours(int rc)
+{
+    return err_hint(rc, "choose another root with --root DIR or UNGIL_ROOT, or move it away");
+}
+
+/* A directory that somebody uses for something else does not become a root by mistake. */
+static int check_ours(const struct store *s, const char *lock)
+{
+    const char *const dirs[] = {s->versions, s->stage};
+    struct stat st;
+    for (size_t i = 0; i < lengthof(dirs); i++)
+        if (lstat(dirs[i], &st) == 0 && S_ISLNK(st.st_mode))
+            return not_ours(
+                fail(E_FAILED, "%s is a symbolic link, which ungil does not follow", dirs[i]));
+    if (lstat(lock, &st) == 0)
+        return 0;
+    autofree char *foreign = store_tree_foreign(s);
+    return foreign ? not_ours(fail(E_FAILED, "%s is not a root of ungil's: it did not make %s",
+                                   s->root, foreign))
+                   : 0;
+}
+
 /* The directories exist, or the reason why not with what to do. */
 static int make_directories(const struct store *s)
 {
@@ -72,7 +94,12 @@ static char *holder(const char *path)
 
 static int say_who(int fd, const char *path, const char *command)
 {
-    char when[32];
+    char when[32], there[64];
+    ssize_t n = pread(fd, there, sizeof there - 1, 0);
+    there[n > 0 ? n : 0] = '\0';
+    const char *after_pid = there + strspn(there, "0123456789");
+    if (*there && !str_starts(after_pid, "\nungil "))
+        return not_ours(fail(E_FAILED, "%s is there, and is not ungil's lock", path));
     autofree char *text =
         xasprintf("%ld\nungil %s\n%s\n", (long)getpid(), command, clock_rfc3339(when));
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
@@ -109,10 +136,12 @@ static int wait_for_lock(const struct store *s, int fd, const char *path, double
 
 int store_lock(struct store *s, const char *command, double wait_seconds)
 {
-    int rc = make_directories(s);
+    autofree char *path = path_join(s->root, "lock");
+    int rc = check_ours(s, path);
+    if (rc == 0)
+        rc = make_directories(s);
     if (rc < 0)
         return rc;
-    autofree char *path = path_join(s->root, "lock");
     autofd fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
         return not_writable(s, fail_errno(E_FAILED, "cannot open %s", path));
