@@ -191,12 +191,13 @@ hold_lock() {
 # theirs ROOT: files of somebody's, under names like ungil's and others
 theirs() {
 	local f
-	for f in stage/{mywork,3.14.7,failed-attempt,release.backup,3.14.7.backups} versions/{1.0,.new-me,.new-3.14.8}; do
-		mkdir -p "$1/$f"
-		echo mine >"$1/$f/file"
+	for f in stage/{mywork,3.14.7,failed-attempt,release.backup,3.14.7.backups} bin/{tool.tmp,my.tmp} versions/{1.0,.new-me,.new-3.14.8}; do
+		mkdir -p "$1/${f%/*}"
+		case $f in bin/*) echo mine >"$1/$f" ;; *) mkdir "$1/$f" && echo mine >"$1/$f/file" ;; esac
 	done
 	echo mine >"$1/stage/3.14.7.abcdef"
 	ln -s mywork "$1/stage/3.14.7.abcdeg"
+	ln -s ../versions/1.0/tool "$1/bin/tool"
 	echo mine >"$1/versions/.dropping-3.14.9" # ungil's own are empty
 	touch "$1/versions/.dropping-" "$1/versions/.dropping-.."
 }
@@ -232,14 +233,14 @@ theirs() {
 	prefix 3.14.7 3.14.8
 	ungil link
 	theirs "$UNGIL_ROOT"
-	(cd "$UNGIL_ROOT" && find stage versions | sort) >before
+	(cd "$UNGIL_ROOT" && find stage versions bin/tool* bin/my* | sort) >before
 	run ungil link
 	assert_exit 0
 	run ungil clean
 	assert_exit 0
 	run ungil remove 3.14.8
 	assert_exit 0
-	(cd "$UNGIL_ROOT" && find stage versions | sort) >after
+	(cd "$UNGIL_ROOT" && find stage versions bin/tool* bin/my* | sort) >after
 	run diff <(grep -v versions/3.14.8 before) after
 	assert_output ''
 }

@@ -147,13 +147,23 @@ static int put_link(struct links *l, const struct link *k)
                                    : fs_symlink_replace(wanted, path);
 }
 
+/* Every name that ungil makes begins with one of these. */
+static bool is_program(const char *name)
+{
+    static const char *const programs[] = {"python", "pip", "idle", "pydoc"};
+    for (size_t i = 0; i < lengthof(programs); i++)
+        if (str_starts(name, programs[i]))
+            return true;
+    return false;
+}
+
 /* Removes own links that nobody wants, and what a killed run left half-written. */
 static int drop_stale(struct links *l)
 {
     autostrv names = {0};
     int rc = fs_list(l->dir, &names);
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        if (find_link(l, names.v[i]))
+        if (find_link(l, names.v[i]) || !is_program(names.v[i]))
             continue;
         autofree char *path = path_join(l->dir, names.v[i]);
         autofree char *present = own_content(l, path);
