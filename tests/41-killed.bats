@@ -73,3 +73,26 @@ killed() {
 	assert_exit 0
 	assert_store_is_sound
 }
+
+@test "kill -9 while the times of the pair go into its receipts: verify --files finds nothing extra" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	local line call nth
+	knob skip-bench
+	run ungil install 3.99.1
+	assert_exit 0
+	run timeout 60 strace -qq -o calls -e signal=none -e trace='?rename,?renameat' "$UNGIL" install 3.99.1 --force
+	assert_exit 0
+	# the last renames are those of the receipts
+	for line in $(grep -n 'ungil[.]json"' calls | tail -n 4 | cut -d: -f1); do
+		call=$(sed -n "$line{s/(.*//p}" calls)
+		nth=$(head -n "$line" calls | grep -c "^$call(")
+		run timeout 60 strace -qq -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$nth" \
+			"$UNGIL" install 3.99.1 --force
+		assert_exit 137
+		assert_store_is_sound killed
+		assert_equal "$(ls "$UNGIL_ROOT/versions" | tr '\n' ' ')" "3.99.1 3.99.1t "
+		"$UNGIL" link -q
+		assert_equal "$(ls -A "$UNGIL_ROOT/stage")" ''
+	done
+}

@@ -220,7 +220,7 @@ static int measure(struct install *in)
         if (rc < 0)
             break;
         json_object_set(r->json, "bench", result);
-        rc = receipt_write(prefixes[i], r->json);
+        rc = store_update_receipt(&in->store, r);
         receipt_free(r);
     }
     json_object_set_new(in->report, "bench", result);

@@ -193,3 +193,19 @@ int store_remove(struct store *s, const char *const *names, size_t n)
     rc = store_tree_recover(s); /* deletes what was moved to stage/ */
     return rc < 0 ? rc : linked;
 }
+
+int store_update_receipt(const struct store *s, const struct receipt *r)
+{
+    autofree char *dir = NULL;
+    int rc = store_stage(s, r->name, &dir);
+    if (rc < 0)
+        return rc;
+    autofree char *prefix = store_prefix(s, r->name);
+    autofree char *from = path_join(dir, "ungil.json"), *to = path_join(prefix, "ungil.json");
+    rc = receipt_write(dir, r->json);
+    if (rc == 0 && rename(from, to) < 0)
+        rc = fail_errno(E_FAILED, "cannot write %s", to);
+    unlink(from);
+    rmdir(dir);
+    return rc;
+}

@@ -48,6 +48,10 @@ char *store_prefix(const struct store *s, const char *name); /* owned: versions/
 /* An empty private directory in stage/ for NAME; owned path. */
 int store_stage(const struct store *s, const char *name, char **dir);
 
+/* Writes the changed receipt of an installed prefix, in one step; killed, it leaves nothing there
+ * that the manifest does not know. */
+int store_update_receipt(const struct store *s, const struct receipt *r);
+
 struct store_commit {
     const char *name;   /* "3.14.7t" */
     const char *prefix; /* the finished staged prefix: manifest and receipt written */

@@ -19,6 +19,8 @@
 #   huge        that many MiB more are installed
 #   gil-on      the free-threaded interpreter says that its GIL is on     no-pip: pip does not work
 #   dead-kernel the interpreter crashes when it is verified
+#   skip-bench  there is nothing to measure, in no time               slow-bench: measuring takes for ever
+#   slow-verify each proof takes for ever
 # and that the miniature writes there: `seen`, what of the environment reached each stage; `seeded`, a line for each
 # configure that found a cache.
 set -eu

@@ -74,6 +74,12 @@ static void bench(void)
 	parameter("\"workers\"", workers, sizeof workers);
 	parameter("\"scale\"", scale, sizeof scale);
 	parameter("\"repeat\"", repeat, sizeof repeat);
+	if (wished("skip-bench")) {
+		fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"skip\": \"the stub says so\"}\n", kernel, form);
+		return;
+	}
+	if (wished("slow-bench"))
+		sleep(60);
 	if (strstr(parameters, "\"calibrate\"")) {
 		fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"scale\": 1.0}\n", kernel, form);
 		return;
@@ -100,6 +106,8 @@ static int kernel(const char *script)
 		channel = stdout;
 	if (wished("dead-kernel")) /* an interpreter that crashes proves nothing */
 		abort();
+	if (wished("slow-verify") && strcmp(name, "bench.py") != 0)
+		sleep(60);
 	if (strcmp(name, "identity.py") == 0) {
 		fprintf(channel, "{\"info\": {\"version\": \"%s\", \"stub\": true}}\n", VERSION);
 		check("build-flag", 1, FT);
