@@ -84,6 +84,49 @@ interrupted() {
 	assert_output --regexp 'SigIgn:.(0000000000000000|0000000180000000)$'
 }
 
+# stopped WHILE: SIGTERM as soon as ungil says that it does this; its words are in the file err
+stopped() {
+	local status=0
+	background "$UNGIL" install 3.99.1 2>err
+	within 60 grep -q "$1" err
+	kill -TERM "$PID"
+	wait "$PID" || status=$?
+	cat err
+	assert_equal "$status" 143
+	assert_equal "$(processes_left)" ''
+}
+
+@test "stopped while the pair is measured: it is installed, and that is said" {
+	knob slow-bench
+	stopped 'bench: measure'
+	assert_file_contains err '3.99.1 and 3.99.1t are installed'
+	assert_file_contains err 'ungil bench 3.99.1'
+	assert_store_is_sound
+	run ungil which 3.99.1t
+	assert_exit 0
+}
+
+@test "the disk is full when the times go into the receipts: both are installed, and that is said" {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	local nth
+	knob skip-bench
+	run ungil install 3.99.1
+	assert_exit 0
+	run timeout 60 strace -qq -o calls -e signal=none -e trace=fsync "$UNGIL" install 3.99.1 --force
+	assert_exit 0
+	# the last but one fsync is that of the first receipt
+	nth=$(($(grep -c '^fsync' calls) - 1))
+	run timeout 60 strace -qq -o /dev/null -e trace=fsync -e inject="fsync:error=ENOSPC:when=$nth" \
+		"$UNGIL" install 3.99.1 --force
+	assert_exit 0
+	assert_output --partial 'warning: 3.99.1 and 3.99.1t are installed'
+	assert_output --partial 'No space left on device'
+	assert_output --regexp '3[.]99[.]1t +installed'
+	assert_store_is_sound
+	assert_equal "$(ls -A "$UNGIL_ROOT/stage")" ''
+}
+
 @test "a closed standard output is an error, and not silence" {
 	for verb in "list --json" "recipe show 3.99 --json" "help --man"; do # less than a buffer, and more
 		run bash -c '"$UNGIL" '"$verb"' >/dev/full'

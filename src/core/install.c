@@ -186,13 +186,28 @@ static void keep_failed(struct install *in)
     }
 }
 
-/* Measures the pair, adds the table to both receipts. A benchmark that fails takes nothing back:
- * the pair is installed. */
+/* Adds the table to both receipts. */
+static int record(struct install *in, const char *const *names, size_t n, json_t *result)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        autofree char *prefix = store_prefix(&in->store, names[i]);
+        struct receipt *r;
+        rc = receipt_read(prefix, &r);
+        if (rc < 0)
+            break;
+        json_object_set(r->json, "bench", result);
+        rc = store_update_receipt(&in->store, r);
+        receipt_free(r);
+    }
+    return rc;
+}
+
+/* Measures the pair. What goes wrong takes nothing back, and says so: the pair is installed. */
 static int measure(struct install *in)
 {
-    const char *series = in->plan->recipe->series;
-    autofree char *gil_name = xstrdup(in->source.release);
-    autofree char *ft_name = xasprintf("%st", in->source.release);
+    const char *series = in->plan->recipe->series, *gil_name = in->source.release;
+    autofree char *ft_name = xasprintf("%st", gil_name);
     autofree char *gil_prefix = store_prefix(&in->store, gil_name);
     autofree char *ft_prefix = store_prefix(&in->store, ft_name);
     if (!fs_is_dir(gil_prefix) || !fs_is_dir(ft_prefix))
@@ -207,24 +222,18 @@ static int measure(struct install *in)
     json_t *result = NULL;
     int rc = bench_run(&bo, &result);
     if (rc == E_SIGNAL)
-        return rc;
-    if (rc < 0) {
-        warn("the pair is installed, but could not be measured: %s", err_message());
-        err_clear();
-        return 0;
+        return err_hint(rc, "%s and %s are installed; \"ungil bench %s\" measures them", gil_name,
+                        ft_name, gil_name);
+    const char *missed = "could not be measured";
+    if (rc == 0) {
+        json_object_set_new(in->report, "bench", result);
+        rc = record(in, (const char *const[]){gil_name, ft_name}, 2, result);
+        missed = "was measured, but not all of its receipts say so";
     }
-    const char *const prefixes[] = {gil_prefix, ft_prefix};
-    for (size_t i = 0; rc == 0 && i < lengthof(prefixes); i++) {
-        struct receipt *r;
-        rc = receipt_read(prefixes[i], &r);
-        if (rc < 0)
-            break;
-        json_object_set(r->json, "bench", result);
-        rc = store_update_receipt(&in->store, r);
-        receipt_free(r);
-    }
-    json_object_set_new(in->report, "bench", result);
-    return rc;
+    if (rc < 0)
+        warn("%s and %s are installed; the pair %s: %s", gil_name, ft_name, missed, err_message());
+    err_clear();
+    return 0;
 }
 
 /* Before anything is fetched: half an hour later is too late to say it. */
@@ -234,6 +243,22 @@ static int check_cache(const char *cache)
     if (rc == 0 && access(cache, W_OK | X_OK) < 0)
         rc = fail_errno(E_FAILED, "cannot write to the cache %s", cache);
     return rc < 0 ? err_hint(rc, "choose another one with XDG_CACHE_HOME") : 0;
+}
+
+/* What the build needed goes. That it cannot takes nothing back. */
+static void clean_up(struct install *in)
+{
+    const struct install_opts *o = in->opts;
+    struct build_opts bo = {.cache = o->cache, .source = &in->source, .keep = o->keep_build};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < in->n; i++)
+        rc = build_clean(&in->all[i].build, 1, &bo);
+    if (rc == 0 && !o->keep_build)
+        rc = source_remove(&in->source);
+    if (rc < 0)
+        warn("%s is installed, but what it was built from is left: %s", in->source.release,
+             err_message());
+    err_clear();
 }
 
 static int provision(struct install *in)
@@ -261,13 +286,8 @@ static int provision(struct install *in)
         keep_failed(in);
     if (rc == 0)
         rc = commit(in);
-    if (rc < 0)
-        return rc;
-    struct build_opts bo = {.cache = o->cache, .source = &in->source, .keep = o->keep_build};
-    for (size_t i = 0; rc == 0 && i < in->n; i++)
-        rc = build_clean(&in->all[i].build, 1, &bo);
-    if (rc == 0 && !o->keep_build)
-        rc = source_remove(&in->source);
+    if (rc == 0)
+        clean_up(in);
     return rc;
 }
 
