@@ -106,6 +106,14 @@ stopped() {
 	assert_exit 0
 }
 
+@test "stopped while it is verified: how to go on is said, as in a build" {
+	knob slow-verify
+	stopped '3.99.1: verify'
+	assert_file_contains err 'cannot verify: stopped by signal 15'
+	assert_file_contains err 'run the same command again'
+	assert_nothing_installed
+}
+
 @test "the disk is full when the times go into the receipts: both are installed, and that is said" {
 	command -v strace >/dev/null || skip "no strace"
 	strace -o /dev/null true 2>/dev/null || skip "may not trace"

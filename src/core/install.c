@@ -304,6 +304,9 @@ static int install_one(struct plan *plan, const struct install_opts *opts, json_
                                &nothing); /* whoever held the lock may have installed just this */
         if (rc == 0 && !nothing)
             rc = provision(&in);
+        if (rc == E_SIGNAL && !err_hint_text()) /* a build knows better where it stands */
+            err_hint(rc, "nothing is left running; run the same command again: it goes on from "
+                         "the last finished stage");
         if (rc == 0 && in.n > 0 && opts->bench)
             rc = measure(&in);
     }
