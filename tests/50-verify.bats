@@ -84,3 +84,26 @@ setup() {
 	run ls "$TMPDIR"
 	assert_output $'ungil-kernel.live\nungil-kernel.young'
 }
+
+@test "the times of the pair are the same in install --json and in both receipts, and as documented" {
+	knob skip-bench
+	run --separate-stderr ungil install 3.99.1 --json
+	assert_exit 0
+	echo "$output" >report
+	"$UNGIL" help --man >manual
+	"$UNGIL" help bench >help
+	run python3 - "$UNGIL_ROOT"/versions/*/ungil.json <<-'END'
+		import json, re, sys
+		bench = json.load(open("report"))["bench"]
+		for receipt in sys.argv[1:]:
+		    assert json.load(open(receipt))["bench"].keys() == bench.keys(), receipt
+		manual = open("manual").read()
+		members = re.search(r"\n\.B bench\n(\.BR threads.*?)\n\.TP", manual, re.S).group(1)
+		members = re.sub(r"\[\{.*\}\]|\(.*?\)", "", members, flags=re.S)
+		missing = [k for k in bench if k not in re.findall(r"[a-z_]+", members)]
+		assert not missing, missing
+		assert ("format" in bench) == ("without format" not in manual)
+		assert ("format" in bench) == ("without format" not in " ".join(open("help").read().split()))
+	END
+	assert_exit 0
+}

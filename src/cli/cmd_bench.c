@@ -185,7 +185,7 @@ const struct verb cmd_bench = {
         "(\"gil/1\", \"gil/N\", \"ft/1\", \"ft/N\": seconds, mad, cpu_seconds, values), "
         "build_overhead (ft by gil on one thread), gil_scaling and ft_scaling (one thread by N); "
         "or skip, the reason why it cannot run. Times are in seconds; mad is the median absolute "
-        "deviation.",
+        "deviation. The member bench of receipts and of install --json is the same without format.",
     .run = run,
     .options = options,
 };
