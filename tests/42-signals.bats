@@ -159,3 +159,21 @@ stopped() {
 	assert_store_is_sound
 	assert_file_exist "$UNGIL_ROOT/versions/3.99.1t/ungil.json"
 }
+
+@test "SIGTERM while it waits for one that deletes the source tree: said, and exit 143 at once" {
+	run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	tree=$(echo "$XDG_CACHE_HOME"/ungil/build/source-3.99.1-*)
+	background flock --no-fork "$tree" sleep 60
+	holder=$PID
+	within 5 bash -c '! flock --nonblock "$0" true' "$tree"
+	background "$UNGIL" install 3.99.1t --no-bench --force 2>err
+	within 20 grep -qs waiting err
+	assert_file_contains err "$tree"
+	start=${EPOCHREALTIME/./} status=0
+	kill -TERM "$PID"
+	wait "$PID" || status=$?
+	[ $(((${EPOCHREALTIME/./} - start) / 1000)) -lt 2000 ]
+	assert_equal "$status" 143
+	kill "$holder"
+}

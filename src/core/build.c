@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "core/build_stage.h"
@@ -211,7 +212,7 @@ static int clean_one(const char *dir)
 {
     autofree char *path = xasprintf("%s.lock", dir);
     autofd lock = open(path, O_RDWR | O_CLOEXEC);
-    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0)
+    if (lock >= 0 && !lock_try(lock, LOCK_EX))
         return 0;
     /* First what says that its stages are finished: a half-deleted tree must not be gone on with.
      */

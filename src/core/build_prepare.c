@@ -1,6 +1,5 @@
 /* What a build finds when it begins, and leaves for one that goes on after it: directory, lock,
  * environment, the record of finished stages. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "core/build_stage.h"
 #include "core/dirs.h"
@@ -111,37 +111,19 @@ static void make_environment(struct pipeline *p)
     }
 }
 
-/* False: the file was removed by its last owner while we waited; open it again. */
-static bool lock_is_current(int fd, const char *path)
-{
-    struct stat mine, there;
-    return fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_dev == there.st_dev &&
-           mine.st_ino == there.st_ino;
-}
-
 static int lock_dir(struct pipeline *p)
 {
     autofree char *path = xasprintf("%s.lock", p->dir);
-    for (bool told = false;;) {
-        if (p->lock >= 0)
-            close(p->lock);
-        p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    autofree char *waiting =
+        xasprintf("%s: another ungil builds it in %s; waiting", p->build->name, p->dir);
+    for (;;) {
+        p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (p->lock < 0)
             return fail_errno(E_FAILED, "cannot make the lock %s", path);
-        if (flock(p->lock, LOCK_EX | LOCK_NB) < 0) {
-            if (errno != EWOULDBLOCK && errno != EINTR)
-                return fail_errno(E_FAILED, "cannot lock %s", path);
-        } else if (lock_is_current(p->lock, path)) {
-            return 0;
-        } else {
-            continue;
-        }
-        if (!told)
-            note("%s: another ungil builds it in %s; waiting", p->build->name, p->dir);
-        told = true;
-        clock_sleep(0.25);
-        if (proc_check() < 0)
-            return E_SIGNAL;
+        int rc = lock_wait(p->lock, LOCK_EX, path, waiting);
+        if (rc < 0 || lock_is_current(p->lock, path))
+            return rc;
+        close(p->lock);
     }
 }
 

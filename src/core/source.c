@@ -1,17 +1,16 @@
 #include "core/source.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "core/progress.h"
@@ -52,7 +51,7 @@ static void let_go(struct source *s)
 int source_remove(struct source *s)
 {
     autofree char *origin = path_join(s->dir, origin_name);
-    if (s->held && flock(s->hold, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+    if (s->held && !lock_try(s->hold, LOCK_EX))
         return 0;
     unlink(origin);
     int rc = fs_remove_tree(s->dir);
@@ -80,25 +79,24 @@ static char *origin_text(const struct source *s)
                      s->pinned ? "pinned" : "unpinned");
 }
 
-/* Locks the tree at `place` for use: true when it is there and whole. */
-static bool take_hold(const char *place, struct source *out)
+/* Locks the tree at `place` for use. E_NOTFOUND, silently, when it is not there or not whole. */
+static int take_hold(const char *place, struct source *out)
 {
     autofree char *origin = path_join(place, origin_name);
+    autofree char *waiting = xasprintf("another ungil deletes %s; waiting", place);
     let_go(out);
-    int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autofd fd = open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return false;
-    /* Without a lock (a file system may have none) it goes, too, as long as nobody else is here. */
-    flock(fd, LOCK_SH);
-    struct stat mine, there;
-    if (!fs_exists(origin) || fstat(fd, &mine) < 0 || stat(place, &there) < 0 ||
-        mine.st_ino != there.st_ino) {
-        close(fd);
-        return false;
-    }
+        return E_NOTFOUND;
+    int rc = lock_wait(fd, LOCK_SH, place, waiting);
+    if (rc < 0)
+        return rc;
+    if (!fs_exists(origin) || !lock_is_current(fd, place))
+        return E_NOTFOUND;
     out->hold = fd;
     out->held = true;
-    return true;
+    fd = -1;
+    return 0;
 }
 
 int source_tree_keep(const struct attempt *a, const char *dir, const char *id, struct source *out)
@@ -108,14 +106,18 @@ int source_tree_keep(const struct attempt *a, const char *dir, const char *id, s
     int rc = fs_write_atomic(origin, text, strlen(text), 0644);
     if (rc == 0)
         rc = fs_rename_noreplace(dir, place);
-    if (rc == E_EXISTS && take_hold(place, out)) {
-        rc = fs_remove_tree(dir); /* another ungil was faster: the same content */
-    } else if (rc == E_EXISTS) {
-        rc = fs_remove_tree(place); /* what one left that was killed while it deleted it */
+    if (rc == E_EXISTS) {
+        rc = take_hold(place, out);
         if (rc == 0)
+            rc = fs_remove_tree(dir); /* another ungil was faster: the same content */
+        else if (rc == E_NOTFOUND)
+            rc = fs_remove_tree(place); /* what one left that was killed while it deleted it */
+        if (rc == 0 && !out->held)
             rc = fs_rename_noreplace(dir, place);
     }
-    if (rc == 0 && !out->held && !take_hold(place, out))
+    if (rc == 0 && !out->held)
+        rc = take_hold(place, out);
+    if (rc == E_NOTFOUND)
         rc = fail(E_FAILED, "%s is gone: another ungil deleted it", place);
     if (rc < 0)
         fs_remove_tree(dir);
@@ -130,12 +132,15 @@ static char *line_or_null(char **rest)
     return line && *line && strcmp(line, "-") != 0 ? xstrdup(line) : NULL;
 }
 
-bool source_tree_find(const struct attempt *a, const char *id, struct source *out)
+int source_tree_find(const struct attempt *a, const char *id, struct source *out)
 {
     autofree char *place = source_tree(a, id), *origin = path_join(place, origin_name);
     autofree char *text = NULL;
-    if (!take_hold(place, out) || fs_read_text(origin, &text) < 0)
-        return false;
+    int rc = take_hold(place, out);
+    if (rc == 0)
+        rc = fs_read_text(origin, &text);
+    if (rc < 0)
+        return rc;
     char *rest = text;
     str_set(&out->provider, line_or_null(&rest));
     str_set(&out->location, line_or_null(&rest));
@@ -145,7 +150,7 @@ bool source_tree_find(const struct attempt *a, const char *id, struct source *ou
     str_set(&out->date, line_or_null(&rest));
     out->pinned = rest && str_starts(rest, "pinned");
     str_set(&out->dir, steal(&place));
-    return true;
+    return 0;
 }
 
 void source_progress_bytes(void *arg, unsigned long long now, unsigned long long total)
@@ -237,14 +242,18 @@ static void tried(struct search *s, struct source *out, const char *release, enu
     strv_addf(&out->tried, "%s %s: %s", release, provider_names[p], err_message());
 }
 
-/* An id known beforehand whose tree is already unpacked: an interrupted install goes on. */
-static bool find_unpacked(const struct attempt *a, struct source *out)
+/* An id known beforehand whose tree is already unpacked: an interrupted install goes on.
+ * E_NOTFOUND, silently, when there is none. */
+static int find_unpacked(const struct attempt *a, struct source *out)
 {
     const struct pin *pin = a->pin;
-    if (a->provider == PROVIDER_GIT)
-        return pin->commit && source_tree_find(a, pin->commit, out);
-    return (pin->sha256_xz && source_tree_find(a, pin->sha256_xz, out)) ||
-           (pin->sha256_tgz && source_tree_find(a, pin->sha256_tgz, out));
+    const char *const ids[] = {a->provider == PROVIDER_GIT ? pin->commit : pin->sha256_xz,
+                               a->provider == PROVIDER_GIT ? NULL : pin->sha256_tgz};
+    int rc = E_NOTFOUND;
+    for (size_t i = 0; rc == E_NOTFOUND && i < lengthof(ids); i++)
+        if (ids[i])
+            rc = source_tree_find(a, ids[i], out);
+    return rc;
 }
 
 static void clear_result(struct source *out)
@@ -266,13 +275,14 @@ static int attempt(struct attempt *a, struct source *out)
     autofree char *what = xasprintf("fetch %s (%s)", a->pin->release, provider_names[a->provider]);
     double start = clock_now();
     clear_result(out);
-    if (find_unpacked(a, out)) {
+    int rc = find_unpacked(a, out);
+    if (rc == 0)
         detail("%s is already unpacked in %s", a->pin->release, out->dir);
-        return 0;
-    }
+    if (rc != E_NOTFOUND)
+        return rc;
     str_set(&out->provider, xstrdup(provider_names[a->provider]));
     progress_stage(a->opts->progress, "source", what, -1);
-    int rc = how[a->provider](a, out);
+    rc = how[a->provider](a, out);
     if (rc == 0)
         progress_done(a->opts->progress, "source", NULL, clock_now() - start);
     return rc;

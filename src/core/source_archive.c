@@ -117,7 +117,8 @@ static int use_file(struct attempt *a, const char *file, struct source *out)
         return mismatch(a, file, got, pin);
     out->location = path_absolute(file);
     out->pinned = pin != NULL;
-    return source_tree_find(a, got, out) ? 0 : unpack(a, file, got, out);
+    rc = source_tree_find(a, got, out);
+    return rc == E_NOTFOUND ? unpack(a, file, got, out) : rc;
 }
 
 /* Without a pin the name is only known afterwards. */

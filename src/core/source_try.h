@@ -25,8 +25,9 @@ int source_try_apt(struct attempt *a, struct source *out);
 
 /* The unpacked tree of `id` (a commit or a SHA-256): where it belongs, owned. */
 char *source_tree(const struct attempt *a, const char *id);
-/* True, and `out` filled from what was noted then, when that tree is there, complete. */
-bool source_tree_find(const struct attempt *a, const char *id, struct source *out);
+/* Fills `out` from what was noted then, when that tree is there, complete; else E_NOTFOUND,
+ * silently. Waits while another ungil deletes it. */
+int source_tree_find(const struct attempt *a, const char *id, struct source *out);
 /* An empty directory to unpack into; owned. source_tree_keep() gives it its place and notes where
  * it came from; on failure the caller removes it. */
 int source_tree_new(const struct attempt *a, char **dir);

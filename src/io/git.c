@@ -14,6 +14,7 @@
 #include "base/dl.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
@@ -333,14 +334,12 @@ static int lock_store(const char *store)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
         return fail_errno(E_FAILED, "cannot write %s", path);
-    while (flock(fd, LOCK_EX) < 0)
-        if (errno != EINTR || proc_interrupted()) {
-            int rc = proc_check();
-            if (rc == 0)
-                rc = fail_errno(E_FAILED, "cannot lock %s", path);
-            close(fd);
-            return rc;
-        }
+    autofree char *waiting = xasprintf("another ungil fetches into %s; waiting", store);
+    int rc = lock_wait(fd, LOCK_EX, path, waiting);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
     return fd;
 }
 

@@ -1,0 +1,20 @@
+/* flock(2): locks that end with their process, whatever ends it. */
+#ifndef UNGIL_BASE_LOCK_H
+#define UNGIL_BASE_LOCK_H
+
+#include <stdbool.h>
+
+/* Takes `how` (LOCK_SH or LOCK_EX) on fd, which is the file or directory at `path`. While another
+ * process holds it: says `waiting` once and tries again. E_SIGNAL when ungil is to stop meanwhile.
+ */
+int lock_wait(int fd, int how, const char *path, const char *waiting);
+
+/* The same without waiting: false, and no error, when another process holds it. A file system
+ * without locks cannot tell: true. */
+bool lock_try(int fd, int how);
+
+/* False when what fd was opened as is no longer at `path`: its last owner deleted it while we
+ * waited. */
+bool lock_is_current(int fd, const char *path);
+
+#endif
