@@ -268,6 +268,50 @@ assert_leads_to() {
 	assert_output --partial 3.99.1t
 }
 
+@test "clean: what an ungil with another root fetches or builds is left to it" {
+	local cache=$XDG_CACHE_HOME/ungil
+	pair 3.99.2
+	run ungil install 3.99.2t --no-bench --force --keep-build
+	assert_exit 0
+	knob sleep-compile 6
+	UNGIL_ROOT=$PWD/other background "$UNGIL" install 3.99.1 --no-bench
+	within 20 grep -qs '^compile' "$MINI/control/seen"
+	within 20 test -e "$cache/log/3.99.1-make.log"
+	run ungil clean --dry-run
+	assert_exit 0
+	assert_output --partial "$cache/log stays"
+	run --separate-stderr ungil clean --json
+	assert_exit 0
+	python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["kept"]), sep="\n")' <<<"$output" >kept
+	printf '%s\n' "$cache"/build/3.99.1{,t}-*[!k] "$cache"/build/source-3.99.1-* "$cache/log" | diff - kept
+	assert_not_exist "$(echo "$cache"/build/3.99.2t-*[!k])"
+	wait "$PID"
+	assert_dir_exist other/versions/3.99.1t
+	assert_file_exist "$cache/log/3.99.1t-make.log"
+	run ungil clean
+	assert_exit 0
+	refute_output --partial stays
+	run ls "$cache"
+	assert_output timings
+}
+
+@test "clean: one build directory or source tree that is locked stays, and the logs with it" {
+	local what held cache=$XDG_CACHE_HOME/ungil
+	for what in '3.99.1t-*.lock' 'source-*'; do
+		run ungil install 3.99.1t --no-bench --force --keep-build
+		assert_exit 0
+		held=$(echo "$cache"/build/$what)
+		run flock --shared "$held" "$UNGIL" clean
+		assert_exit 0
+		assert_output --partial "${held%.lock} stays"
+		assert_exist "${held%.lock}"
+		assert_file_exist "$cache/log/3.99.1t-make.log"
+	done
+	run ungil clean
+	assert_exit 0
+	assert_not_exist "$cache/build"
+}
+
 @test "a receipt that is no receipt is warned about, and the other names still work" {
 	pair
 	echo '{' >"$UNGIL_ROOT/versions/3.99.1/ungil.json"

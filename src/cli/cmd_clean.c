@@ -1,7 +1,5 @@
 /* ungil clean: caches and stale stages. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -9,6 +7,7 @@
 #include "cli/cmd.h"
 #include "cli/root.h"
 #include "cli/table.h"
+#include "core/cache.h"
 #include "core/dirs.h"
 #include "core/text_json.h"
 
@@ -28,25 +27,14 @@ static void options(struct optset *set)
     opt_add_json(set);
 }
 
-static const char aside_suffix[] = ".removed";
-
-/* What can be had again from the network, or is only of interest after a failure. */
-static bool is_disposable(const char *name)
-{
-    static const char *const names[] = {"apt", "build", "git", "log", "tarballs"};
-    for (size_t i = 0; i < lengthof(names); i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return str_ends(name, aside_suffix);
-}
-
 struct cleaning {
-    json_t *items;
+    json_t *items, *kept;
     unsigned long long total;
 };
 
-static void count(struct cleaning *c, const char *path, unsigned long long bytes)
+static void count(void *arg, const char *path, unsigned long long bytes)
 {
+    struct cleaning *c = arg;
     char text[16];
     c->total += bytes;
     json_array_append_new(
@@ -55,32 +43,19 @@ static void count(struct cleaning *c, const char *path, unsigned long long bytes
         printf("%9s  %s\n", str_bytes(text, bytes), path);
 }
 
-/* Out of sight in one step: an interrupted clean must not leave half a build tree to go on with. */
-static int remove_entry(const char *path)
+static void keep(void *arg, const char *path)
 {
-    autofree char *aside = xasprintf("%s%s", path, aside_suffix);
-    if (str_ends(path, aside_suffix) || fs_remove_tree(aside) < 0 || rename(path, aside) < 0)
-        return fs_remove_tree(path);
-    return fs_remove_tree(aside);
+    struct cleaning *c = arg;
+    json_array_append_new(c->kept, text_json(path));
+    note("%s stays: another ungil is using it", path);
 }
 
 static int clean_cache(struct cleaning *c)
 {
     autofree char *cache = dirs_cache(NULL);
-    autostrv names = {0};
-    int rc = fs_list(cache, &names);
-    for (size_t i = 0; rc == 0 && i < names.n; i++) {
-        autofree char *path = path_join(cache, names.v[i]);
-        unsigned long long bytes;
-        if (!all && !is_disposable(names.v[i]))
-            continue;
-        rc = fs_usage(path, &bytes);
-        if (rc == 0 && !dry_run)
-            rc = remove_entry(path);
-        if (rc == 0)
-            count(c, path, bytes);
-    }
-    return rc;
+    struct cache_clean what = {
+        .dry_run = dry_run, .all = all, .gone = count, .kept = keep, .arg = c};
+    return cache_clean(cache, &what);
 }
 
 static int clean_stage(struct cleaning *c, const struct store *s)
@@ -97,7 +72,7 @@ static int clean(struct cleaning *c)
     autostore s;
     root_open(&s);
     int rc = 0;
-    /* Locked, so that nobody builds meanwhile; but a root that is not there stays so. */
+    /* Locked for its stages, which a build may be using; but a root that is not there stays so. */
     if (!dry_run && fs_is_dir(s.root)) {
         /* Before the lock: taking it sweeps the stages, and their bytes are to be told. */
         unsigned long long stale = 0;
@@ -119,16 +94,15 @@ static int run(const struct strv *operands)
     if (operands->n > 0)
         return err_hint(fail(E_USAGE, "clean: \"%s\" is one argument too many", operands->v[0]),
                         "\"ungil remove NAME\" removes an interpreter");
-    struct cleaning c = {.items = json_array()};
+    struct cleaning c = {.items = json_array(), .kept = json_array()};
     int rc = clean(&c);
-    if (rc < 0) {
-        json_decref(c.items);
+    json_t *report = json_pack("{s:i, s:b, s:I, s:o, s:o}", "format", 1, "deleted", !dry_run,
+                               "bytes", (json_int_t)c.total, "items", c.items, "kept", c.kept);
+    if (rc == 0 && common.json)
+        return print_json(report);
+    json_decref(report);
+    if (rc < 0)
         return rc;
-    }
-    if (common.json)
-        return print_json(json_pack("{s:i, s:b, s:I, s:o}", "format", 1, "deleted", !dry_run,
-                                    "bytes", (json_int_t)c.total, "items", c.items));
-    json_decref(c.items);
     char text[16];
     note(dry_run ? "%s would be freed" : "%s freed", str_bytes(text, c.total));
     return 0;
@@ -142,7 +116,9 @@ const struct verb cmd_clean = {
         "Installed interpreters are not touched. Deletes downloads, fetched git objects, "
         "build trees and logs in ~/.cache/ungil, and what ungil left in ROOT/stage, "
         "prefixes kept with --keep-failed included. A later installation of the same "
-        "thing needs the network again. Waits while another ungil works on ROOT.",
+        "thing needs the network again. Waits while another ungil works on ROOT. Of what an "
+        "ungil with another root is using, nothing is deleted: while it fetches or builds, only "
+        "other builds' trees are.",
     .run = run,
     .options = options,
 };

@@ -1,21 +1,19 @@
 #include "core/build.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "core/build_stage.h"
+#include "core/cache.h"
 #include "core/distro.h"
 #include "core/progress.h"
 #include "core/source.h"
@@ -207,29 +205,14 @@ int build_run(struct build *builds, size_t n, const struct build_opts *opts)
     return rc;
 }
 
-/* One build directory, unless another ungil, with another root, is at work in it. */
-static int clean_one(const char *dir)
-{
-    autofree char *path = xasprintf("%s.lock", dir);
-    autofd lock = open(path, O_RDWR | O_CLOEXEC);
-    if (lock >= 0 && !lock_try(lock, LOCK_EX))
-        return 0;
-    /* First what says that its stages are finished: a half-deleted tree must not be gone on with.
-     */
-    autofree char *finished = path_join(dir, "ungil-stages");
-    unlink(finished);
-    int rc = fs_remove_tree(dir);
-    unlink(path);
-    return rc;
-}
-
 int build_clean(const struct build *builds, size_t n, const struct build_opts *opts)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && !opts->keep && i < n; i++) {
         autofree char *dir =
             xasprintf("%s/build/%s-%.12s", opts->cache, builds[i].name, builds[i].inputs);
-        rc = clean_one(dir);
+        bool held; /* by an ungil with another root, which needs it */
+        rc = cache_remove_build(dir, &held);
     }
     return rc;
 }

@@ -59,8 +59,8 @@ struct build_opts {
  * directories stay for a resume. Every file of a prefix carries the source's date as its
  * modification time, so that bytecode stays valid when a pair's files are shared. */
 int build_run(struct build *builds, size_t n, const struct build_opts *opts);
-/* Removes the build directories of these builds (after a successful install). Reads only cache and
- * keep of opts. */
+/* Removes the build directories of these builds (after a successful install), less those that
+ * another ungil is at work in. Reads only cache and keep of opts. */
 int build_clean(const struct build *builds, size_t n, const struct build_opts *opts);
 void build_result_free(struct build *b); /* the out members and destdir */
 

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -11,6 +10,7 @@
 #include "base/proc.h"
 #include "core/bench.h"
 #include "core/build.h"
+#include "core/cache.h"
 #include "core/dirs.h"
 #include "core/finish.h"
 #include "core/plan.h"
@@ -239,10 +239,7 @@ static int measure(struct install *in)
 /* Before anything is fetched: half an hour later is too late to say it. */
 static int check_cache(const char *cache)
 {
-    int rc = fs_mkdirs(cache, 0755);
-    if (rc == 0 && access(cache, W_OK | X_OK) < 0)
-        rc = fail_errno(E_FAILED, "cannot write to the cache %s", cache);
-    return rc < 0 ? err_hint(rc, "choose another one with XDG_CACHE_HOME") : 0;
+    return cache_use(cache);
 }
 
 /* What the build needed goes. That it cannot takes nothing back. */

@@ -1,0 +1,30 @@
+/* The cache directory: who may use what is there, and what may be deleted while others use it.
+ *
+ * Several ungils, each with a root of its own, share one. Who fetches or builds holds the directory
+ * itself (a shared flock); besides, a build holds <cache>/build/NAME-INPUTS.lock, and who builds
+ * from a source tree holds that tree. What is held is deleted by nobody.
+ */
+#ifndef UNGIL_CORE_CACHE_H
+#define UNGIL_CORE_CACHE_H
+
+#include <stdbool.h>
+
+/* Makes the directory, or says why it cannot be used and what to do. From then on until the end of
+ * this process it is held; waits while another ungil cleans it (E_SIGNAL). */
+int cache_use(const char *cache);
+
+struct cache_clean {
+    bool dry_run; /* only say what would be deleted */
+    bool all;     /* also what later builds gain from */
+    void (*gone)(void *arg, const char *path, unsigned long long bytes);
+    void (*kept)(void *arg, const char *path); /* another ungil uses it */
+    void *arg;
+};
+/* Deletes what can be had again, less what is held: entry by entry in build/; the rest only when
+ * nobody fetches or builds. */
+int cache_clean(const char *cache, const struct cache_clean *what);
+
+/* Deletes the build directory `dir` and its lock, unless another ungil is at work in it: *held. */
+int cache_remove_build(const char *dir, bool *held);
+
+#endif
