@@ -139,3 +139,64 @@ modes() { (cd "$UNGIL_ROOT/versions/3.99.1t" && find . ! -type l -printf '%M %P\
 	assert_exit 0
 	assert_equal "$first" 0
 }
+
+@test "a tree in the cache that others can write to is not built from" {
+	local tree build
+	run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	tree=$(echo "$XDG_CACHE_HOME"/ungil/build/source-*) build=$(echo "$XDG_CACHE_HOME"/ungil/build/3.99.1t-*[!k])
+	chmod 777 "$tree" "$build"
+	touch "$tree/planted"
+	sed -i '/^make/d' "$build/ungil-stages"
+	run ungil install 3.99.1t --no-bench --force --keep-build
+	assert_exit 0
+	refute_output --partial 'going on'
+	assert_not_exist "$tree/planted"
+	assert_not_exist "$build/planted"
+	chmod 777 "$XDG_CACHE_HOME/ungil/build"
+	run ungil install 3.99.1t --no-bench --force
+	assert_exit 1
+	assert_output --partial "chmod -R go-w $XDG_CACHE_HOME/ungil"
+}
+
+@test "root uses nothing in a cache that is another user's, and says what to do" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to give files away"
+	local part cache=$XDG_CACHE_HOME/ungil
+	run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	for part in "$cache" "$cache/build" "$cache"/build/source-* "$cache"/build/3.99.1t-*[!k]; do
+		chown 65534 "$part"
+		run ungil install 3.99.1t --no-bench --force
+		assert_exit 1
+		assert_output --partial "$part belongs to user 65534"
+		assert_output --partial XDG_CACHE_HOME=/var/cache
+		assert_output --partial "chown -R 0 $cache"
+		refute_output --partial copy
+		chown 0 "$part"
+	done
+	run ungil install 3.99.1t --no-bench --force
+	assert_exit 0
+}
+
+@test "a cache that an earlier run as root left parts in is told before anything is fetched" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to give files away"
+	local part place
+	place=$(mktemp -d)
+	chmod 755 "$place"
+	cp "$UNGIL" "$UNGIL_RECIPES"/*.ini "$place"
+	mkdir "$place/root" "$place/cache"
+	for part in build log/3.99.1t-make.log tarballs git/objects .; do
+		mkdir -p "$place/cache/ungil/$(dirname "$part")" "$place/cache/ungil/$part"
+		chown -R 65534 "$place/cache" "$place/root"
+		chown 0 "$place/cache/ungil/$part"
+		run env UNGIL_RECIPES="$place" XDG_CACHE_HOME="$place/cache" UNGIL_ROOT="$place/root" timeout 60 \
+			setpriv --reuid 65534 --clear-groups "$place/ungil" install 3.99.1t
+		if [ "$status" -ne 1 ]; then rm -rf "$place"; fi
+		assert_exit 1
+		assert_output --partial 'belongs to root'
+		assert_output --partial "sudo chown -R 65534 $place/cache/ungil"
+		refute_output --partial fetch
+		rm -r "$place/cache/ungil"
+	done
+	rm -rf "$place"
+}

@@ -29,6 +29,11 @@ bool fs_is_dir(const char *path)
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool fs_is_own(const struct stat *st)
+{
+    return st->st_uid == geteuid() && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 char *fs_find_program(const char *name)
 {
     if (strchr(name, '/'))

@@ -14,8 +14,10 @@ char *path_absolute(
 const char *path_base(const char *path); /* borrowed: what follows the last '/' */
 char *path_dir(const char *path);        /* owned: what precedes it; "." or "/" */
 
-bool fs_exists(const char *path);        /* follows symlinks */
-bool fs_is_dir(const char *path);        /* does not follow */
+bool fs_exists(const char *path); /* follows symlinks */
+bool fs_is_dir(const char *path); /* does not follow */
+/* It belongs to the user that ungil runs as, and nobody else can write to it. */
+bool fs_is_own(const struct stat *st);
 char *fs_find_program(const char *name); /* owned; in PATH (a name with '/' is itself), or NULL */
 
 int fs_mkdirs(const char *path, mode_t mode); /* like mkdir -p */

@@ -44,10 +44,14 @@ int stage_remember(struct pipeline *p, double seconds)
     return stage_write(p, "");
 }
 
-/* The stage after the last finished one; STAGE_COPY when nothing there is of use. */
+/* The stage after the last finished one; STAGE_COPY when nothing there is of use, or anybody else
+ * could have put it there. */
 static enum stage recall(struct pipeline *p)
 {
     autofree char *path = stages_path(p), *text = NULL;
+    struct stat st;
+    if (lstat(p->dir, &st) < 0 || !S_ISDIR(st.st_mode) || !fs_is_own(&st))
+        return STAGE_COPY;
     if (fs_read_text(path, &text) < 0) {
         err_clear();
         return STAGE_COPY;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -17,19 +18,85 @@
 /* The directory, for as long as this process lives; -1: not yet. */
 static int in_use = -1;
 
+static int not_own(const char *path, const struct stat *st, const char *cache)
+{
+    long me = (long)geteuid(), owner = (long)st->st_uid;
+    int rc;
+    if (owner == me) {
+        rc = fail(E_FAILED,
+                  "others can write to %s, and ungil would build from what they put there", path);
+        return err_hint(rc,
+                        "if nobody did: \"chmod -R go-w %s\"; else choose another cache with "
+                        "XDG_CACHE_HOME",
+                        cache);
+    }
+    if (me == 0) {
+        rc = fail(E_FAILED,
+                  "%s belongs to user %ld, and root would build from what that one put there", path,
+                  owner);
+        return err_hint(rc,
+                        "give root a cache of its own with XDG_CACHE_HOME=/var/cache, or make "
+                        "this one root's: \"chown -R 0 %s\"",
+                        cache);
+    }
+    if (owner != 0)
+        return err_hint(fail(E_FAILED, "%s belongs to user %ld", path, owner),
+                        "choose another cache with XDG_CACHE_HOME");
+    rc = fail(E_FAILED, "%s belongs to root, perhaps since a run with sudo", path);
+    return err_hint(rc,
+                    "take it back with \"sudo chown -R %ld %s\", or choose another cache with "
+                    "XDG_CACHE_HOME",
+                    me, cache);
+}
+
+/* A directory, which others must not be able to write to; a symbolic link to one is the caller's or
+ * root's. What is not there is in order. */
+static int check_directory(const char *path, const char *cache)
+{
+    struct stat link, st;
+    if (lstat(path, &link) < 0 || stat(path, &st) < 0)
+        return errno == ENOENT ? 0 : fail_errno(E_FAILED, "cannot read %s", path);
+    if (S_ISLNK(link.st_mode) && link.st_uid != geteuid() && link.st_uid != 0)
+        return not_own(path, &link, cache);
+    if (!fs_is_own(&st))
+        return not_own(path, &st, cache);
+    return access(path, W_OK | X_OK) < 0 ? fail_errno(E_FAILED, "cannot write to %s", path) : 0;
+}
+
+/* The cache, its directories and what is in these: nobody wants to hear of it after the fetch. */
+static int check(const char *cache)
+{
+    static const char *const dirs[] = {"apt", "build", "git", "log", "tarballs"};
+    int rc = check_directory(cache, cache);
+    for (size_t i = 0; rc == 0 && i < lengthof(dirs); i++) {
+        autofree char *dir = path_join(cache, dirs[i]);
+        autostrv names = {0};
+        rc = check_directory(dir, cache);
+        if (rc == 0)
+            rc = fs_list(dir, &names);
+        for (size_t n = 0; rc == 0 && n < names.n; n++) {
+            autofree char *path = path_join(dir, names.v[n]);
+            struct stat st;
+            if (lstat(path, &st) == 0 && st.st_uid != geteuid())
+                rc = not_own(path, &st, cache);
+        }
+    }
+    return rc;
+}
+
 int cache_use(const char *cache)
 {
     autofree char *waiting = xasprintf("another ungil cleans %s; waiting", cache);
     if (in_use >= 0)
         return 0;
     int rc = fs_mkdirs(cache, 0755);
-    if (rc == 0 && access(cache, W_OK | X_OK) < 0)
-        rc = fail_errno(E_FAILED, "cannot write to the cache %s", cache);
+    if (rc == 0)
+        rc = check(cache);
     autofd fd = rc < 0 ? -1 : open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rc == 0 && fd < 0)
         rc = fail_errno(E_FAILED, "cannot read the cache %s", cache);
     if (rc < 0)
-        return err_hint(rc, "choose another one with XDG_CACHE_HOME");
+        return err_hint_text() ? rc : err_hint(rc, "choose another one with XDG_CACHE_HOME");
     rc = lock_wait(fd, LOCK_SH, cache, waiting);
     if (rc < 0)
         return rc;

@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* Makes the directory, or says why it cannot be used and what to do. From then on until the end of
+/* Makes the directory, or says why it cannot be used and what to do: what is built from it gets the
+ * caller's rights, so it and what is in it must be the caller's own. From then on until the end of
  * this process it is held; waits while another ungil cleans it (E_SIGNAL). */
 int cache_use(const char *cache);
 

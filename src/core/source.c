@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -79,7 +80,8 @@ static char *origin_text(const struct source *s)
                      s->pinned ? "pinned" : "unpinned");
 }
 
-/* Locks the tree at `place` for use. E_NOTFOUND, silently, when it is not there or not whole. */
+/* Locks the tree at `place` for use. E_NOTFOUND, silently, when it is not there, not whole, or
+ * anybody else could have changed it. */
 static int take_hold(const char *place, struct source *out)
 {
     autofree char *origin = path_join(place, origin_name);
@@ -91,7 +93,8 @@ static int take_hold(const char *place, struct source *out)
     int rc = lock_wait(fd, LOCK_SH, place, waiting);
     if (rc < 0)
         return rc;
-    if (!fs_exists(origin) || !lock_is_current(fd, place))
+    struct stat st;
+    if (!fs_exists(origin) || !lock_is_current(fd, place) || fstat(fd, &st) < 0 || !fs_is_own(&st))
         return E_NOTFOUND;
     out->hold = fd;
     out->held = true;

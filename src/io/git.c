@@ -346,7 +346,7 @@ static int lock_store(const char *store)
 static int open_store(struct job *j)
 {
     const char *store = j->req->store;
-    int rc = fs_mkdirs(store, 0755);
+    int rc = fs_mkdirs(store, 0700); /* libgit2 makes what is in it for the umask's group, too */
     if (rc < 0)
         return rc;
     if (git.repository_open_bare(&j->repo, store) < 0 &&
