@@ -344,6 +344,23 @@ assert_leads_to() {
 	assert_store_is_sound
 }
 
+@test "two ungils that find the same half-deleted source tree: both install" {
+	command -v strace >/dev/null || skip "no strace"
+	run ungil install 3.99.1t --no-bench --keep-build
+	assert_exit 0
+	tree=$(echo "$XDG_CACHE_HOME"/ungil/build/source-3.99.1-*)
+	rm -f "$tree/.ungil-source"
+	# the first one is about to remove the tree, emptied, while the second one comes and goes
+	UNGIL_ROOT=$PWD/other background strace -f -o trace -P "$tree" -e inject=rmdir:delay_enter=4s \
+		"$UNGIL" install 3.99.1t --no-bench
+	first=$PID
+	within 20 bash -c '[ ! -e "$0/stub.c" ]' "$tree"
+	run ungil install 3.99.1t --no-bench --force
+	assert_exit 0
+	wait "$first"
+	assert_dir_exist other/versions/3.99.1t
+}
+
 @test "a source tree that another ungil uses is left to it" {
 	run ungil install 3.99.1t --no-bench --keep-build
 	assert_exit 0

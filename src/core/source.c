@@ -39,6 +39,8 @@ struct search {
 
 /* ---- the tree ---- */
 
+enum { PLACE_TRIES = 10 };
+
 static const char origin_name[] =
     ".ungil-source"; /* in the tree: what it is, and that it is whole */
 
@@ -102,26 +104,60 @@ static int take_hold(const char *place, struct source *out)
     return 0;
 }
 
+/* Takes away what stands at `place` and is no source: one that was killed while it deleted it left
+ * that, or somebody else made it. It is deleted under a name of its own: another ungil may be here
+ * for the same, and its tree at `place` a moment later. */
+static int clear_place(const char *place)
+{
+    autofree char *origin = path_join(place, origin_name), *build = path_dir(place), *aside = NULL;
+    autofree char *waiting = xasprintf("another ungil deletes %s; waiting", place);
+    struct stat st;
+    autofd fd = open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return lstat(place, &st) < 0 ? 0 : fail_errno(E_FAILED, "cannot read %s", place);
+    if (fs_exists(origin) && fstat(fd, &st) == 0 && fs_is_own(&st))
+        return 0; /* it has become one since */
+    int rc = lock_wait(fd, LOCK_EX, place, waiting);
+    if (rc < 0 || !lock_is_current(fd, place))
+        return rc;
+    rc = fs_mkdtemp(build, "unpacking", &aside);
+    if (rc == 0 && rename(place, aside) < 0)
+        rc = fail_errno(E_FAILED, "cannot rename %s", place);
+    if (aside && fs_remove_tree(aside) < 0 && rc == 0) {
+        warn("%s", err_message()); /* out of the way it is */
+        err_clear();
+    }
+    return rc;
+}
+
+/* Gives the unpacked tree its place and holds it there; or holds the one that another ungil, which
+ * was faster, has put there. */
+static int take_place(const char *dir, const char *place, struct source *out)
+{
+    for (int tries = 0;; tries++) {
+        int rc = take_hold(dir, out); /* held before anybody else can see it */
+        if (rc == 0)
+            rc = fs_rename_noreplace(dir, place);
+        if (rc != E_EXISTS)
+            return rc == E_NOTFOUND ? fail(E_FAILED, "%s is not as it was unpacked", dir) : rc;
+        rc = take_hold(place, out);
+        if (rc != E_NOTFOUND)
+            return rc == 0 ? fs_remove_tree(dir) : rc; /* the same content */
+        rc = tries < PLACE_TRIES
+                 ? clear_place(place)
+                 : fail(E_FAILED, "%s is there again each time it is removed", place);
+        if (rc < 0)
+            return rc;
+    }
+}
+
 int source_tree_keep(const struct attempt *a, const char *dir, const char *id, struct source *out)
 {
     autofree char *place = source_tree(a, id), *origin = path_join(dir, origin_name);
     autofree char *text = origin_text(out);
     int rc = fs_write_atomic(origin, text, strlen(text), 0644);
     if (rc == 0)
-        rc = fs_rename_noreplace(dir, place);
-    if (rc == E_EXISTS) {
-        rc = take_hold(place, out);
-        if (rc == 0)
-            rc = fs_remove_tree(dir); /* another ungil was faster: the same content */
-        else if (rc == E_NOTFOUND)
-            rc = fs_remove_tree(place); /* what one left that was killed while it deleted it */
-        if (rc == 0 && !out->held)
-            rc = fs_rename_noreplace(dir, place);
-    }
-    if (rc == 0 && !out->held)
-        rc = take_hold(place, out);
-    if (rc == E_NOTFOUND)
-        rc = fail(E_FAILED, "%s is gone: another ungil deleted it", place);
+        rc = take_place(dir, place, out);
     if (rc < 0)
         fs_remove_tree(dir);
     else
