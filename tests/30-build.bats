@@ -202,6 +202,20 @@ _hashlib"
 	assert_output --partial "\"CC\": \"$PWD/mycc\""
 }
 
+@test "a CC without a word in it is none: the same build as without, and no question less" {
+	local cc
+	for cc in '' ' '; do
+		CC=$cc run ungil install 3.99.1t --no-bench --force
+		assert_exit 0
+		run grep -c 'cached. yes' "$(log_of 3.99.1t-configure.log)"
+		assert_output 2
+		run ungil install 3.99.1t --no-bench
+		assert_output --partial "already installed"
+		run ungil show 3.99.1t --json
+		refute_output --partial '"CC"'
+	done
+}
+
 @test "-v streams the build's output, each line with its variant" {
 	run ungil install 3.99.1 -v --no-bench
 	assert_exit 0

@@ -15,6 +15,7 @@
 #include "core/build_stage.h"
 #include "core/cache.h"
 #include "core/distro.h"
+#include "core/plan.h"
 #include "core/progress.h"
 #include "core/source.h"
 #include "io/make.h"
@@ -42,7 +43,7 @@ static bool have(const char *program)
 
 static int check_tools(void)
 {
-    const char *cc = getenv("CC");
+    const char *cc = plan_getenv("CC");
     autostrv words = {0};
     strv_split(&words, cc ? cc : "");
     if (words.n > 0 && !have(words.v[0])) {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "core/build_stage.h"
 #include "core/dirs.h"
+#include "core/plan.h"
 #include "core/recipe.h"
 #include "core/source.h"
 #include "io/digest.h"
@@ -107,6 +108,7 @@ static int make_key(struct pipeline *p)
 static void make_environment(struct pipeline *p)
 {
     proc_clean_environment(&p->env);
+    env_set(&p->env, "CC", plan_getenv("CC"));
     const struct strv *preset = &p->opts->preset->environment;
     for (size_t i = 0; i < preset->n; i++) {
         autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));

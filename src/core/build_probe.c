@@ -88,7 +88,9 @@ static int try_program(const struct pipeline *p, const struct strv *names, bool 
     autostrv argv = {0};
     const char *cc = env_get(&p->env, "CC");
     autofree char *gcc = fs_find_program("gcc");
-    strv_split(&argv, cc ? cc : gcc ? "gcc" : "cc"); /* as configure looks for it */
+    strv_split(&argv, cc ? cc : "");
+    if (argv.n == 0)
+        strv_add(&argv, gcc ? "gcc" : "cc"); /* as configure looks for it */
     add_words(&argv, &p->env, "CFLAGS");
     add_words(&argv, &p->env, "CPPFLAGS");
     add_words(&argv, &p->env, "LDFLAGS");

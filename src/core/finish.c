@@ -129,7 +129,7 @@ static json_t *environment_json(void)
 {
     json_t *object = json_object();
     for (size_t i = 0; plan_environment[i]; i++) {
-        const char *name = plan_environment[i], *value = getenv(name);
+        const char *name = plan_environment[i], *value = plan_getenv(name);
         if (value)
             json_object_set_new(object, name, text_json(value));
     }

@@ -28,6 +28,13 @@ const char *const plan_environment[] = {"CC",
                                         "PKG_CONFIG_LIBDIR",
                                         NULL};
 
+const char *plan_getenv(const char *name)
+{
+    const char *value = getenv(name);
+    bool blank = value && value[strspn(value, " \t\n")] == '\0';
+    return blank && strcmp(name, "CC") == 0 ? NULL : value;
+}
+
 char *plan_name(const char *release, const struct variant *v)
 {
     return xasprintf("%s%s", release, v->suffix);
@@ -207,14 +214,15 @@ static void add_words(struct str *text, const char *key, const struct strv *word
 static void add_environment(struct str *text)
 {
     for (size_t i = 0; plan_environment[i]; i++) {
-        const char *value = getenv(plan_environment[i]);
+        const char *value = plan_getenv(plan_environment[i]);
         if (value)
             str_addf(text, "env %s=%s\n", plan_environment[i], value);
     }
-    const char *cc = getenv("CC");
-    autofree char *word = cc ? xstrndup(cc, strcspn(cc, " ")) : xstrdup("gcc");
-    autofree char *program = fs_find_program(word);
-    str_addf(text, "compiler=%s\n", program ? program : word);
+    const char *cc = plan_getenv("CC");
+    autostrv words = {0};
+    strv_split(&words, cc ? cc : "gcc");
+    autofree char *program = fs_find_program(words.v[0]);
+    str_addf(text, "compiler=%s\n", program ? program : words.v[0]);
 }
 
 char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct variant *v)

@@ -43,6 +43,8 @@ void plan_free(struct plan *p);
 /* The caller's variables that a build hears: part of its inputs and its receipt. NULL-terminated.
  */
 extern const char *const plan_environment[];
+/* One of them: NULL when it is not set, and for a CC without a word in it, which says nothing. */
+const char *plan_getenv(const char *name);
 
 /* The name ("3.14.7t"), and everything the user and the recipe decide for one variant of one
  * release: pin, variant, preset, modules, plan_environment, and which program CC is; as lines

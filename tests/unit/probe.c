@@ -76,6 +76,9 @@ static void probing(void)
     strv_free(&variant.configure);
     ok(probe_functions(&p, &cache) == 0 && cache.len > 0, "and again without");
     str_free(&cache);
+    env_set(&p.env, "CC", " ");
+    ok(probe_functions(&p, &cache) == 0 && cache.len > 0, "a CC without a word is none");
+    str_free(&cache);
     env_set(&p.env, "CC", "false");
     ok(probe_functions(&p, &cache) == 0 && cache.len == 0, "a compiler that fails: nothing");
     env_set(&p.env, "CC", "no-such-compiler");
