@@ -200,3 +200,21 @@ modes() { (cd "$UNGIL_ROOT/versions/3.99.1t" && find . ! -type l -printf '%M %P\
 	done
 	rm -rf "$place"
 }
+
+@test "a root or a cache on a file system without locks is told at once, with what can be done" {
+	command -v strace >/dev/null || skip "no strace"
+	run strace -o trace -e trace=flock -e inject=flock:error=ENOLCK "$UNGIL" install 3.99.1
+	assert_exit 1
+	assert_output --partial "cannot lock $UNGIL_ROOT/lock"
+	assert_output --regexp 'local disk.*UNGIL_ROOT'
+	run strace -o trace -e trace=flock -e inject=flock:error=ENOLCK:when=2+ "$UNGIL" install 3.99.1
+	assert_exit 1
+	assert_output --partial "cannot lock $XDG_CACHE_HOME/ungil"
+	assert_output --regexp 'local disk.*XDG_CACHE_HOME'
+	refute_output --partial fetch
+	# one that has them for directories alone: after the cache and the source tree it is a file's turn
+	run strace -o trace -e trace=flock -e inject=flock:error=ENOLCK:when=4+ "$UNGIL" install 3.99.1
+	assert_exit 1
+	assert_output --regexp 'cannot lock .*/build/3[.]99[.]1-[0-9a-f]*[.]lock'
+	assert_output --regexp 'local disk.*XDG_CACHE_HOME'
+}

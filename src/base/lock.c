@@ -11,14 +11,23 @@
 
 static const double poll_seconds = 0.25;
 
+int lock_failed(const char *path, const char *elsewhere)
+{
+    int rc = fail_errno(E_FAILED, "cannot lock %s", path);
+    return err_hint(rc,
+                    "ungil needs flock(2), which some network file systems lack; a local disk has "
+                    "it%s%s",
+                    elsewhere ? ": choose one with " : "", elsewhere ? elsewhere : "");
+}
+
 /* Not a blocking flock: the signals that stop ungil restart it. */
-int lock_wait(int fd, int how, const char *path, const char *waiting)
+int lock_wait(int fd, int how, const char *path, const char *waiting, const char *elsewhere)
 {
     for (bool told = false;;) {
         if (flock(fd, how | LOCK_NB) == 0)
             return 0;
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return fail_errno(E_FAILED, "cannot lock %s", path);
+            return lock_failed(path, elsewhere);
         if (!told)
             note("%s", waiting);
         told = true;

@@ -6,10 +6,14 @@
 
 /* Takes `how` (LOCK_SH or LOCK_EX) on fd, which is the file or directory at `path`. While another
  * process holds it: says `waiting` once and tries again. E_SIGNAL when ungil is to stop meanwhile.
- */
-int lock_wait(int fd, int how, const char *path, const char *waiting);
+ * `elsewhere`: as for lock_failed. */
+int lock_wait(int fd, int how, const char *path, const char *waiting, const char *elsewhere);
 
-/* The same without waiting: false, and no error, when another process holds it. A file system
+/* Records that errno kept `path` from being locked, and that a local disk has locks, to be chosen
+ * with `elsewhere` ("--root DIR"; NULL: unsaid). */
+int lock_failed(const char *path, const char *elsewhere);
+
+/* lock_wait without waiting: false, and no error, when another process holds it. A file system
  * without locks cannot tell: true. */
 bool lock_try(int fd, int how);
 

@@ -126,7 +126,7 @@ static int lock_dir(struct pipeline *p)
         p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (p->lock < 0)
             return fail_errno(E_FAILED, "cannot make the lock %s", path);
-        int rc = lock_wait(p->lock, LOCK_EX, path, waiting);
+        int rc = lock_wait(p->lock, LOCK_EX, path, waiting, "XDG_CACHE_HOME");
         if (rc < 0 || lock_is_current(p->lock, path))
             return rc;
         close(p->lock);

@@ -97,7 +97,7 @@ int cache_use(const char *cache)
         rc = fail_errno(E_FAILED, "cannot read the cache %s", cache);
     if (rc < 0)
         return err_hint_text() ? rc : err_hint(rc, "choose another one with XDG_CACHE_HOME");
-    rc = lock_wait(fd, LOCK_SH, cache, waiting);
+    rc = lock_wait(fd, LOCK_SH, cache, waiting, "XDG_CACHE_HOME");
     if (rc < 0)
         return rc;
     in_use = fd;

@@ -92,7 +92,7 @@ static int take_hold(const char *place, struct source *out)
     autofd fd = open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return E_NOTFOUND;
-    int rc = lock_wait(fd, LOCK_SH, place, waiting);
+    int rc = lock_wait(fd, LOCK_SH, place, waiting, "XDG_CACHE_HOME");
     if (rc < 0)
         return rc;
     struct stat st;
@@ -117,7 +117,7 @@ static int clear_place(const char *place)
         return lstat(place, &st) < 0 ? 0 : fail_errno(E_FAILED, "cannot read %s", place);
     if (fs_exists(origin) && fstat(fd, &st) == 0 && fs_is_own(&st))
         return 0; /* it has become one since */
-    int rc = lock_wait(fd, LOCK_EX, place, waiting);
+    int rc = lock_wait(fd, LOCK_EX, place, waiting, "XDG_CACHE_HOME");
     if (rc < 0 || !lock_is_current(fd, place))
         return rc;
     rc = fs_mkdtemp(build, "unpacking", &aside);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "core/store.h"
@@ -117,7 +118,7 @@ static int wait_for_lock(const struct store *s, int fd, const char *path, double
         if (errno == EINTR)
             continue;
         if (errno != EWOULDBLOCK)
-            return fail_errno(E_FAILED, "cannot lock %s", path);
+            return lock_failed(path, "--root DIR or UNGIL_ROOT");
         int rc = proc_check();
         if (rc < 0)
             return rc;

@@ -335,7 +335,7 @@ static int lock_store(const char *store)
     if (fd < 0)
         return fail_errno(E_FAILED, "cannot write %s", path);
     autofree char *waiting = xasprintf("another ungil fetches into %s; waiting", store);
-    int rc = lock_wait(fd, LOCK_EX, path, waiting);
+    int rc = lock_wait(fd, LOCK_EX, path, waiting, NULL);
     if (rc < 0) {
         close(fd);
         return rc;
