@@ -3,21 +3,23 @@
 
 load helpers
 
-# assert_takes_5_ms ARGUMENT...: in one of ten times 40 runs, which other processes can only make slower: the best by the clock,
-# and the processor time in the mean
+# assert_takes_5_ms ARGUMENT...: in one of ten times 20 runs, which other processes can only make slower: the best by the clock,
+# and the processor time in the mean. Where an empty program alone takes longer than 1.5 ms, the machine is that much slower
+# than the 5 ms are meant for, and they grow with it.
 assert_takes_5_ms() {
 	local i
 	if ldd "$UNGIL" | grep -qE 'lib(a|ub)san'; then skip "a program built with sanitizers is no measure"; fi
 	command -v hyperfine >/dev/null || skip "no hyperfine"
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		run hyperfine -N -w 3 -r 40 --export-json times.json "${*@Q}"
+		run hyperfine -N -w 3 -r 20 --export-json times.json "${*@Q}" /bin/true
 		assert_exit 0
 		run python3 -c 'if True:
 			import json
-			r = json.load(open("times.json"))["results"][0]
-			wall, cpu = 1000 * r["min"], 1000 * (r["user"] + r["system"])
-			print(f"{wall:.1f} ms by the clock, {cpu:.1f} ms of processor time")
-			raise SystemExit(wall > 5 or cpu > 5)'
+			r = json.load(open("times.json"))["results"]
+			wall, wall0 = (1000 * x["min"] for x in r)
+			cpu, cpu0 = (1000 * (x["user"] + x["system"]) for x in r)
+			print(f"{wall:.1f} ms by the clock, {cpu:.1f} ms of processor time; an empty program {wall0:.1f} and {cpu0:.1f}")
+			raise SystemExit(wall > 5 * max(1, wall0 / 1.5) or cpu > 5 * max(1, cpu0 / 1.5))'
 		if [ "$status" -eq 0 ]; then break; fi
 	done
 	assert_exit 0
