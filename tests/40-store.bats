@@ -345,7 +345,7 @@ assert_leads_to() {
 }
 
 @test "two ungils that find the same half-deleted source tree: both install" {
-	command -v strace >/dev/null || skip "no strace"
+	need_strace
 	run ungil install 3.99.1t --no-bench --keep-build
 	assert_exit 0
 	tree=$(echo "$XDG_CACHE_HOME"/ungil/build/source-3.99.1-*)

@@ -57,8 +57,7 @@ killed() {
 }
 
 @test "kill -9 at each rename and link of the commit: the store stays whole" {
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	need_strace
 	for call in renameat2 symlinkat fsync unlinkat syncfs linkat; do
 		for nth in 1 2 3 5 8; do
 			run timeout 60 strace -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$nth \
@@ -75,8 +74,7 @@ killed() {
 }
 
 @test "kill -9 while the times of the pair go into its receipts: verify --files finds nothing extra" {
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	need_strace
 	local line call nth
 	knob skip-bench
 	run ungil install 3.99.1

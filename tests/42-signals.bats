@@ -115,8 +115,7 @@ stopped() {
 }
 
 @test "the disk is full when the times go into the receipts: both are installed, and that is said" {
-	command -v strace >/dev/null || skip "no strace"
-	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	need_strace
 	local nth
 	knob skip-bench
 	run ungil install 3.99.1

@@ -202,7 +202,7 @@ modes() { (cd "$UNGIL_ROOT/versions/3.99.1t" && find . ! -type l -printf '%M %P\
 }
 
 @test "a root or a cache on a file system without locks is told at once, with what can be done" {
-	command -v strace >/dev/null || skip "no strace"
+	need_strace
 	run strace -o trace -e trace=flock -e inject=flock:error=ENOLCK "$UNGIL" install 3.99.1
 	assert_exit 1
 	assert_output --partial "cannot lock $UNGIL_ROOT/lock"

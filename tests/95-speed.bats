@@ -27,7 +27,7 @@ assert_takes_5_ms() {
 }
 
 assert_no_connection() { # ARGUMENT...: of ungil
-	strace -o /dev/null true 2>/dev/null || skip "no strace, or it may not trace"
+	need_strace
 	run strace -f -qq -o trace -e trace=%network "$UNGIL" "$@"
 	assert_exit 0
 	run cat trace

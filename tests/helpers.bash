@@ -93,6 +93,14 @@ processes_left() {
 # ungil ARGUMENT...: with a limit, so that a hang is a failure (124) and not the end of the whole run
 ungil() { timeout -k 5 "${LIMIT:-120}" "$UNGIL" "$@"; }
 
+# For a test that runs ungil under strace: skips it where there is none. A program has one tracer at a time, so
+# in a sanitizer build LeakSanitizer, which traces its own process when it ends, has to stay away.
+need_strace() {
+	command -v strace >/dev/null || skip "no strace"
+	strace -o /dev/null true 2>/dev/null || skip "may not trace"
+	export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+}
+
 # background COMMAND...: sets PID. Bats waits for its descriptor 3, which a background process must therefore not hold.
 background() {
 	"$@" 3>&- </dev/null &
