@@ -1,5 +1,5 @@
 /* configure asks for some 230 functions, each with a program of its own that it compiles and links:
- * a third of its time. Here one program asks for all of them.
+ * a third of its time. Here one program asks for all of them. (build_probe_headers.c: for headers.)
  *
  * Only a yes is told to configure, and only one that configure would give itself: the declarations
  * and the call are those of autoconf's AC_CHECK_FUNC, the compiler and its options are those that
@@ -74,6 +74,17 @@ static void add_words(struct strv *argv, const struct strv *env, const char *nam
     strv_split(argv, value ? value : "");
 }
 
+void probe_compiler(const struct pipeline *p, struct strv *argv)
+{
+    const char *cc = env_get(&p->env, "CC");
+    autofree char *gcc = fs_find_program("gcc");
+    strv_split(argv, cc ? cc : "");
+    if (argv->n == 0)
+        strv_add(argv, gcc ? "gcc" : "cc"); /* as configure looks for it */
+    add_words(argv, &p->env, "CFLAGS");
+    add_words(argv, &p->env, "CPPFLAGS");
+}
+
 /* Compiles and links the program for `names`; 1 when that went well, 0 when not. `last`: it must
  * be without a flaw; otherwise it may lack functions. `output`: what was said, owned by the caller.
  */
@@ -86,13 +97,7 @@ static int try_program(const struct pipeline *p, const struct strv *names, bool 
     if (rc < 0)
         return rc;
     autostrv argv = {0};
-    const char *cc = env_get(&p->env, "CC");
-    autofree char *gcc = fs_find_program("gcc");
-    strv_split(&argv, cc ? cc : "");
-    if (argv.n == 0)
-        strv_add(&argv, gcc ? "gcc" : "cc"); /* as configure looks for it */
-    add_words(&argv, &p->env, "CFLAGS");
-    add_words(&argv, &p->env, "CPPFLAGS");
+    probe_compiler(p, &argv);
     add_words(&argv, &p->env, "LDFLAGS");
     /* A builtin of the compiler is no function of the library. */
     strv_split(&argv, "-O0 -fno-builtin -fno-lto");
@@ -113,9 +118,7 @@ static int try_program(const struct pipeline *p, const struct strv *names, bool 
     return rc == 0 && proc_ok(status);
 }
 
-/* False when configure's answers may depend on what this probe does not imitate: settings among its
- * options (CC=clang, LDFLAGS=…), another system, warnings that are errors. */
-static bool knows_the_options(const struct pipeline *p)
+bool probe_knows_the_options(const struct pipeline *p)
 {
     const struct strv *lists[] = {&p->opts->preset->configure, &p->build->variant->configure};
     const char *cflags = env_get(&p->env, "CFLAGS"), *cppflags = env_get(&p->env, "CPPFLAGS");
@@ -128,7 +131,7 @@ static bool knows_the_options(const struct pipeline *p)
 
 int probe_functions(const struct pipeline *p, struct str *cache)
 {
-    if (!knows_the_options(p))
+    if (!probe_knows_the_options(p))
         return 0;
     autofree char *path = path_join(p->dir, "configure"), *configure = NULL;
     autostrv asked = {0}, found = {0};

@@ -69,8 +69,8 @@ int share_configure_cache(struct pipeline *p)
     int rc = 0;
     if (other)
         take_answers(other, &cache);
-    else
-        rc = probe_functions(p, &cache);
+    else if ((rc = probe_functions(p, &cache)) == 0)
+        rc = probe_headers(p, &cache);
     return rc == 0 && cache.len ? fs_write_atomic(to, cache.s, cache.len, 0644) : rc;
 }
 

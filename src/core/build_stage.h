@@ -72,16 +72,27 @@ int stage_write(const struct pipeline *p, const char *last);
 extern const char stage_make_begun[];
 void pipeline_free(struct pipeline *p);
 
-/* build_probe.c: what configure would find out slowly. */
+/* build_probe.c, build_probe_headers.c: what configure would find out slowly. */
 
-/* Adds to a configure cache which functions of configure's list the C library has. Answers come
- * only from the compiler and the options that configure gets; nothing is added when the compiler
- * cannot say (a failure of its own is left to configure). E_SIGNAL, or an error of the disk. */
+/* Adds to a configure cache which functions of configure's list the C library has; which headers
+ * there are, and how large C's types are. Answers come only from the compiler and the options that
+ * configure gets; nothing is added when the compiler cannot say (a failure of its own is left to
+ * configure). E_SIGNAL, or an error of the disk. */
 int probe_functions(const struct pipeline *p, struct str *cache);
+int probe_headers(const struct pipeline *p, struct str *cache);
+/* For both. The compiler as configure will call it, with the caller's CFLAGS and CPPFLAGS. False
+ * when configure's answers may depend on what a probe does not imitate: settings among its options
+ * (CC=clang, LDFLAGS=…), another system, warnings that are errors. */
+void probe_compiler(const struct pipeline *p, struct strv *argv);
+bool probe_knows_the_options(const struct pipeline *p);
 /* For probe_functions and its test. The functions a configure script asks for with AC_CHECK_FUNC;
  * whether a compiler's output names `name`, as a whole word. */
 void probe_names(const char *configure, struct strv *names);
 bool probe_mentions(const char *text, const char *name);
+/* For probe_headers and its test: the headers, and the types, that a configure script asks for with
+ * nothing but the default includes; and, at the same index, the variables for the answers. */
+void probe_header_names(const char *configure, struct strv *headers, struct strv *variables);
+void probe_size_names(const char *configure, struct strv *types, struct strv *variables);
 
 /* build_prelude.c: what is compiled before make proper, as the preset says: the objects that all
  * variants can use, in one tree while the others compile what is theirs alone; and Python.h, which

@@ -1,6 +1,7 @@
 /* What configure would ask for is read from its script, and a compiler's words are read with care.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -87,6 +88,83 @@ static void probing(void)
     strv_free(&p.env);
 }
 
+static const char questions[] =
+    "ac_fn_c_check_header_compile \"$LINENO\" \"sys/socket.h\" \"ac_cv_header_sys_socket_h\" "
+    "\"$ac_includes_default\"\n"
+    "  ac_fn_c_check_header_compile \"$LINENO\" \"no/such.h\" \"ac_cv_header_no_such_h\" "
+    "\"$ac_includes_default\"\n"
+    "ac_fn_c_check_header_compile \"$LINENO\" \"net/if.h\" \"ac_cv_header_net_if_h\" "
+    "\"#include <sys/socket.h>\n\"\n"
+    "ac_fn_c_check_header_compile \"$LINENO\" \"sys/socket.h\" \"ac_cv_header_sys_socket_h\" "
+    "\"$ac_includes_default\"\n"
+    "ac_fn_c_check_header_compile \"$LINENO\" $ac_header \"$as_ac_Header\" "
+    "\"$ac_includes_default\"\n"
+    "ac_fn_c_check_header_compile \"$LINENO\" \"broken.h\" \"ac_cv_header_broken_h\" "
+    "\"$ac_includes_default\"\n"
+    "ac_fn_c_check_header_compile \"$LINENO\" \"math.h\" \"ac_cv_header_math_h\" "
+    "\"$ac_includes_default\"\n"
+    "  if ac_fn_c_compute_int \"$LINENO\" \"(long int) (sizeof (long long))\" "
+    "\"ac_cv_sizeof_long_long\"        \"$ac_includes_default\"\n"
+    "  if ac_fn_c_compute_int \"$LINENO\" \"(long int) (sizeof (off_t))\" "
+    "\"ac_cv_sizeof_off_t\"        \"\n#ifdef HAVE_SYS_TYPES_H\n\"\n"
+    "  if ac_fn_c_compute_int \"$LINENO\" \"(long int) (sizeof (short))\" "
+    "\"ac_cv_sizeof_short\" \"$ac_includes_default\"\n"
+    "  if ac_fn_c_compute_int \"$LINENO\" \"(long int) (sizeof (";
+
+static void header_names(void)
+{
+    autostrv what = {0}, variables = {0};
+    probe_header_names(questions, &what, &variables);
+    autofree char *headers = strv_join(&what, " ");
+    is_str(headers, "sys/socket.h no/such.h broken.h math.h",
+           "each header once, and only those with the default includes");
+    strv_free(&what);
+    strv_free(&variables);
+    probe_size_names(questions, &what, &variables);
+    autofree char *types = strv_join(&what, ", "), *answers = strv_join(&variables, " ");
+    is_str(types, "long long, short", "the types, likewise");
+    is_str(answers, "ac_cv_sizeof_long_long ac_cv_sizeof_short", "and where the answers go");
+}
+
+static void headers(void)
+{
+    static const char all[] = "ac_cv_header_sys_socket_h=${ac_cv_header_sys_socket_h=yes}\n"
+                              "ac_cv_header_math_h=${ac_cv_header_math_h=yes}\n"
+                              "ac_cv_sizeof_long_long=${ac_cv_sizeof_long_long=8}\n"
+                              "ac_cv_sizeof_short=${ac_cv_sizeof_short=2}\n";
+    autostr cache = {0};
+    struct preset preset = {0};
+    struct variant variant = {0};
+    struct build build = {.variant = &variant};
+    struct build_opts opts = {.preset = &preset, .jobs = 3};
+    struct pipeline p = {.dir = scratch_dir, .build = &build, .opts = &opts};
+    proc_clean_environment(&p.env);
+    scratch_file("configure", questions, 0755);
+    scratch_file("broken.h", "#error broken\n", 0644);
+    env_set(&p.env, "CPPFLAGS", "-I.."); /* from the directory of the probe */
+    ok(probe_headers(&p, &cache) == 0, "headers and sizes are asked for");
+    is_str(cache.s ? cache.s : "", all, "what is there and can be compiled");
+    str_free(&cache);
+    scratch_file("broken.h", "int fine;\n", 0644);
+    opts.jobs = 1;
+    ok(probe_headers(&p, &cache) == 0, "another time");
+    ok(cache.s && strstr(cache.s, "\nac_cv_header_broken_h=${ac_cv_header_broken_h=yes}\n"),
+       "the caller's options are heard");
+    str_free(&cache);
+    /* a killed run's proof, and a compiler that makes none */
+    scratch_file("ungil-probe.d/h0.o", "old", 0644);
+    env_set(&p.env, "CC", "false");
+    ok(probe_headers(&p, &cache) == 0 && cache.len == 0, "a compiler that fails: nothing");
+    env_set(&p.env, "CC", "no-such-compiler");
+    ok(probe_headers(&p, &cache) == 0 && cache.len == 0, "no compiler: nothing");
+    env_set(&p.env, "CC", NULL);
+    env_set(&p.env, "CFLAGS", "-Werror");
+    ok(probe_headers(&p, &cache) == 0 && cache.len == 0, "warnings are errors: nothing");
+    autofree char *left = path_join(scratch_dir, "ungil-probe.d");
+    ok(!fs_exists(left), "nothing is left behind");
+    strv_free(&p.env);
+}
+
 static void versions(void)
 {
     static const struct {
@@ -111,5 +189,7 @@ int main(void)
     words();
     versions();
     probing();
+    header_names();
+    headers();
     return tap_done();
 }
