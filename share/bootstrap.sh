@@ -87,7 +87,7 @@ find_package_manager() {
 	done
 	case $package_manager in
 	'') die "found none of apt-get, dnf, apk, pacman, zypper. Install by hand: a C compiler, make, autoconf, automake," \
-		"pkg-config and the headers of libcurl, libarchive, libgit2, inih, jansson, OpenSSL, libffi, SQLite, zlib, bzip2," \
+		"pkg-config and the headers of libcurl, libarchive, libgit2, inih, jansson, OpenSSL, libelf, libffi, SQLite, zlib, bzip2," \
 		"xz, zstd, readline, ncurses, libuuid, gdbm, Tk; then: autoreconf -fi && ./configure && make install" ;;
 	apt-get) package_manager=apt ;;
 	esac
@@ -98,7 +98,7 @@ find_package_manager() {
 packages_apt() {
 	case $1 in
 	ungil) echo ca-certificates gcc libc6-dev make autoconf automake pkg-config libcurl4-openssl-dev libarchive-dev \
-		libgit2-dev libinih-dev libjansson-dev libssl-dev ;;
+		libgit2-dev libinih-dev libjansson-dev libssl-dev libelf-dev ;;
 	python) echo libssl-dev libffi-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libreadline-dev \
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
@@ -111,7 +111,8 @@ packages_apt() {
 packages_dnf() {
 	case $1 in
 	ungil) echo ca-certificates gcc make autoconf automake pkgconf-pkg-config 'pkgconfig(libcurl)' \
-		'pkgconfig(libarchive)' 'pkgconfig(libgit2)' 'pkgconfig(inih)' 'pkgconfig(jansson)' 'pkgconfig(libcrypto)' ;;
+		'pkgconfig(libarchive)' 'pkgconfig(libgit2)' 'pkgconfig(inih)' 'pkgconfig(jansson)' 'pkgconfig(libcrypto)' \
+		'pkgconfig(libelf)' ;;
 	python) echo 'pkgconfig(openssl)' 'pkgconfig(libffi)' 'pkgconfig(sqlite3)' 'pkgconfig(zlib)' 'pkgconfig(bzip2)' \
 		'pkgconfig(liblzma)' 'pkgconfig(libzstd)' 'pkgconfig(readline)' 'pkgconfig(ncursesw)' 'pkgconfig(uuid)' \
 		gdbm-devel 'pkgconfig(tk)' ;;
@@ -123,7 +124,8 @@ packages_dnf() {
 packages_zypper() {
 	case $1 in
 	ungil) echo ca-certificates gcc make autoconf automake pkgconf-pkg-config 'pkgconfig(libcurl)' \
-		'pkgconfig(libarchive)' 'pkgconfig(libgit2)' 'pkgconfig(inih)' 'pkgconfig(jansson)' 'pkgconfig(libcrypto)' ;;
+		'pkgconfig(libarchive)' 'pkgconfig(libgit2)' 'pkgconfig(inih)' 'pkgconfig(jansson)' 'pkgconfig(libcrypto)' \
+		'pkgconfig(libelf)' ;;
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
 	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace hyperfine ;;
@@ -133,7 +135,7 @@ packages_zypper() {
 packages_apk() {
 	case $1 in
 	ungil) echo ca-certificates gcc musl-dev linux-headers make autoconf automake pkgconf curl-dev libarchive-dev \
-		libgit2-dev inih-dev jansson-dev openssl-dev ;;
+		libgit2-dev inih-dev jansson-dev openssl-dev elfutils-dev ;;
 	python) echo openssl-dev libffi-dev sqlite-dev zlib-dev bzip2-dev xz-dev zstd-dev readline-dev ncurses-dev \
 		util-linux-dev gdbm-dev tcl-dev tk-dev ;;
 	tests) echo bash bats lighttpd git git-daemon openssl python3 procps-ng shellcheck xz libarchive-tools coreutils \
@@ -144,7 +146,7 @@ packages_apk() {
 
 packages_pacman() {
 	case $1 in
-	ungil) echo ca-certificates gcc make autoconf automake pkgconf curl libarchive libgit2 libinih jansson openssl ;;
+	ungil) echo ca-certificates gcc make autoconf automake pkgconf curl libarchive libgit2 libinih jansson openssl libelf ;;
 	python) echo openssl libffi sqlite zlib bzip2 xz zstd readline ncurses util-linux-libs gdbm tk ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git python procps-ng shellcheck ;;
 	nice) echo debootstrap openssh strace hyperfine ;;
@@ -328,7 +330,7 @@ choose_prefix() {
 fingerprint() {
 	echo "$prefix"
 	cksum <"$top/configure.ac"
-	for p in libcurl libarchive libgit2 inih jansson libcrypto; do
+	for p in libcurl libarchive libgit2 inih jansson libcrypto libelf; do
 		echo "$p $(pkg-config --modversion $p 2>/dev/null)"
 	done
 }

@@ -56,6 +56,12 @@ int dl_load(int *loaded, const char *soname, const char *const *names, void **sl
 #define DL_MEMBER_archive(f)  __typeof__(archive_##f) *f;
 #define DL_NAME_archive(f)    "archive_" #f,
 #define DL_ADDRESS_archive(f) .f = archive_##f,
+#define DL_MEMBER_elf(f)      __typeof__(elf_##f) *f;
+#define DL_NAME_elf(f)        "elf_" #f,
+#define DL_ADDRESS_elf(f)     .f = elf_##f,
+#define DL_MEMBER_gelf(f)     __typeof__(gelf_##f) *f;
+#define DL_NAME_gelf(f)       "gelf_" #f,
+#define DL_ADDRESS_gelf(f)    .f = gelf_##f,
 #define DL_MEMBER_sha256(f)   __typeof__(SHA256_##f) *f;
 #define DL_NAME_sha256(f)     "SHA256_" #f,
 #define DL_ADDRESS_sha256(f)  .f = SHA256_##f,

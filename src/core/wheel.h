@@ -26,13 +26,14 @@ void wheel_free(struct wheel *w);
 /* A name as the index compares it: lower case, "-" for each run of "-", "_", ".". Owned. */
 char *wheel_normalise(const char *name);
 
-/* What it is for the free-threaded interpreter of `series` ("3.14"); the best of its tags counts. */
+/* What it is for the free-threaded interpreter of `series` ("3.14"); the best of its tags counts.
+ */
 enum wheel_kind {
     WHEEL_NOT_FREE_THREADED, /* no tag that interpreter would take */
     WHEEL_PURE,              /* abi "none" and platform "any" */
-    WHEEL_NO_ABI,            /* abi "none" for a platform: programs or libraries, loaded otherwise */
-    WHEEL_ABI3T,             /* the stable ABI for free threading, 3.15 and later */
-    WHEEL_SERIES_T,          /* cp314t for 3.14 */
+    WHEEL_NO_ABI,   /* abi "none" for a platform: programs or libraries, loaded otherwise */
+    WHEEL_ABI3T,    /* the stable ABI for free threading, 3.15 and later */
+    WHEEL_SERIES_T, /* cp314t for 3.14 */
 };
 enum wheel_kind wheel_free_threaded(const struct wheel *w, const char *series);
 /* "pure", "cp314t" …, for a table; "no" for WHEEL_NOT_FREE_THREADED. Owned. */
@@ -42,9 +43,9 @@ char *wheel_kind_text(enum wheel_kind kind, const char *series);
 void wheel_tags(const struct wheel *w, struct strv *tags);
 
 /* Unpacks the wheel (a zip archive) into the existing directory `dir` and nowhere else: absolute
- * paths, "..", links that lead out, devices, too many entries, and an archive that grows beyond what
- * its size lets expect are E_INTEGRITY, naming the entry; so is what is no zip archive. After any
- * error the caller removes dir. */
+ * paths, "..", links that lead out, devices, too many entries, and an archive that grows beyond
+ * what its size lets expect are E_INTEGRITY, naming the entry; so is what is no zip archive. After
+ * any error the caller removes dir. */
 int wheel_unpack(const char *file, const char *dir);
 
 /* What the *.dist-info of an unpacked wheel says. */
@@ -56,5 +57,8 @@ struct wheel_info {
 /* E_INTEGRITY without exactly one *.dist-info with METADATA, WHEEL and RECORD. */
 int wheel_read_info(const char *dir, const struct wheel *w, struct wheel_info *info);
 void wheel_info_free(struct wheel_info *info);
+/* Of an installed distribution, whose *.dist-info directory this is: its name and version, by
+ * METADATA or by the directory's name. Both owned; *version can be NULL. */
+void wheel_identity(const char *info_dir, char **name, char **version);
 
 #endif

@@ -49,7 +49,8 @@
     X(read_support_filter_gzip)                                                                    \
     X(read_support_filter_xz)                                                                      \
     X(read_support_filter_zstd)                                                                    \
-    X(read_support_format_tar)
+    X(read_support_format_tar)                                                                     \
+    X(read_support_format_zip_seekable)
 
 DL_API(archive, archive_, ARCHIVE_FUNCTIONS)
 
@@ -69,6 +70,7 @@ struct unpacking {
     const char *file; /* for messages */
     const char *dir;
     int strip;
+    bool zip;
     unsigned long long bytes_left;
     unsigned long entries_left;
     struct archive *reader;
@@ -93,6 +95,9 @@ static int refuse(const struct unpacking *u, const char *entry, const char *why)
 {
     autofree char *name = printable(entry);
     int rc = fail(E_INTEGRITY, "%s is refused: its entry \"%s\" %s", path_base(u->file), name, why);
+    if (u->zip)
+        return err_hint(rc, "no wheel needs such an entry: do not install this one, and get it "
+                            "from another place");
     return err_hint(rc, "a source archive of CPython has no such entry: get it from another place");
 }
 
@@ -225,7 +230,9 @@ static int unpack_file(struct unpacking *u, struct archive_entry *e, const char 
 {
     la_int64_t size = archive.entry_size(e);
     if (size < 0 || (unsigned long long)size > u->bytes_left)
-        return refuse(u, path, "is larger than any source of CPython");
+        return refuse(u, path,
+                      u->zip ? "would make more than a file of this size grows to: a zip bomb"
+                             : "is larger than any source of CPython");
     u->bytes_left -= (unsigned long long)size;
     int fd = fs_beneath_create(u->beneath, path, 0600);
     if (fd < 0)
@@ -308,7 +315,9 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *e)
     if (!name || !*name)
         return fail(E_INTEGRITY, "%s has an entry without a name", u->file);
     if (u->entries_left-- == 0)
-        return refuse(u, name, "comes after more entries than any source of CPython has");
+        return refuse(u, name,
+                      u->zip ? "comes after more entries than any wheel has"
+                             : "comes after more entries than any source of CPython has");
     int rc = check_path(u, name);
     if (rc < 0)
         return rc;
@@ -358,11 +367,21 @@ static void set_times(struct unpacking *u)
     free(u->late);
 }
 
+static int not_a_zip(const struct unpacking *u)
+{
+    int rc = fail(E_INTEGRITY, "%s is not a zip archive, as wheels are, or was cut short", u->file);
+    return err_hint(rc, "get it again");
+}
+
 static int open_reader(struct unpacking *u, int fd)
 {
     u->reader = archive.read_new();
     if (!u->reader)
         return fail(E_FAILED, "cannot read %s: out of memory", u->file);
+    if (u->zip) {
+        archive.read_support_format_zip_seekable(u->reader);
+        return archive.read_open_fd(u->reader, fd, BLOCK_SIZE) == ARCHIVE_OK ? 0 : not_a_zip(u);
+    }
     archive.read_support_filter_xz(u->reader);
     archive.read_support_filter_gzip(u->reader);
     archive.read_support_filter_bzip2(u->reader);
@@ -401,6 +420,7 @@ int archive_unpack(const char *file, const char *dir, int strip,
     struct unpacking u = {.file = file,
                           .dir = dir,
                           .strip = strip,
+                          .zip = limits->zip,
                           .bytes_left = limits->bytes,
                           .entries_left = limits->entries};
     rc = fs_beneath_open(dir, &u.beneath);

@@ -2,18 +2,21 @@
 #ifndef UNGIL_IO_ARCHIVE_H
 #define UNGIL_IO_ARCHIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct archive_limits {
     unsigned long long bytes; /* of all files unpacked together */
     unsigned long entries;
+    bool zip; /* a .zip, as wheels are, and not a source archive of CPython */
 };
 #define ARCHIVE_LIMITS_SOURCE                                                                      \
     {                                                                                              \
         .bytes = 2ull << 30, .entries = 100000                                                     \
     }
 
-/* Unpacks a .tar, plain or packed with xz, gz, bz2 or zst, into the existing directory `dir`,
+/* Unpacks a .tar, plain or packed with xz, gz, bz2 or zst, or with limits->zip a .zip (read by its
+ * central directory, as Python does), into the existing directory `dir`,
  * leaving out `strip` leading path components. Only regular files, directories, and symbolic and
  * hard links that stay inside; absolute or ".." paths, links out, devices, fifos, setuid or setgid
  * bits, files beside the stripped directory, more than the limits: E_INTEGRITY naming the entry. A

@@ -1,0 +1,52 @@
+/* What elf.c read, for elf_image.c to answer from. Private to these two; no type of libelf in it.
+ */
+#ifndef UNGIL_IO_ELF_FILE_H
+#define UNGIL_IO_ELF_FILE_H
+
+#include "io/elf.h"
+
+struct elf_segment {
+    uint64_t address, in_file, in_memory; /* bytes */
+    bool writable, executable;
+    const unsigned char *bytes; /* in_file of them */
+};
+
+struct elf_relocation {
+    uint64_t at;
+    struct elf_word word;
+};
+
+/* What the dynamic section says, zero where it says nothing. */
+struct elf_dynamic {
+    uint64_t symtab, strtab, strsz, hash, gnu_hash;
+    uint64_t rela, relasz, rel, relsz, jmprel, pltrelsz, pltrel, relr, relrsz;
+    uint64_t init_arraysz;
+};
+
+struct elf_file {
+    char *path;
+    int fd;
+    void *elf; /* libelf's */
+    uint64_t size;
+    bool big_endian;
+    struct elf_facts facts;
+    unsigned machine_id; /* e_machine */
+    int n_headers;       /* program headers */
+    char machine[24];
+    struct elf_segment *segments;
+    size_t n_segments;
+    uint64_t relro, relro_end;
+    struct elf_dynamic dynamic;
+    const char *names;
+    struct elf_symbol *symbols;
+    size_t n_symbols;
+    struct elf_relocation *relocations;
+    size_t n_relocations, relocations_cap;
+};
+
+/* The last segment that covers the address, NULL: none. */
+const struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t address);
+/* How many dynamic symbols there are; 0 when that cannot be found out. */
+uint64_t elf_count_symbols(const struct elf_file *f);
+
+#endif
