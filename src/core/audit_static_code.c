@@ -292,12 +292,36 @@ struct code code_of(const struct elf_file *f, uint64_t function)
     return (struct code){.does = CODE_OTHER};
 }
 
+/* How many bytes of a constant may follow the distance at p[i]: a bit for each of 0, 1, 2, 4. Exact
+ * for what writes constants to memory, and generous for all else. */
+static unsigned x86_constants(const unsigned char *p, size_t i)
+{
+    enum { NONE = 1 << 0, BYTE = 1 << 1, SHORT = 1 << 2, LONG = 1 << 4 };
+    if (i < 2 || (i >= 3 && p[i - 3] == 0x0f))
+        return NONE | BYTE | SHORT | LONG;
+    switch (p[i - 2]) {
+    case 0x80: /* add, or, and, sub, xor, cmp */
+    case 0x83:
+    case 0xc0: /* shifts */
+    case 0xc1:
+    case 0xc6: /* mov */
+    case 0x6b: /* imul */
+        return BYTE;
+    case 0x81:
+    case 0xc7:
+    case 0x69:
+        return SHORT | LONG;
+    case 0xf7: /* test; not, neg … have none */
+        return NONE | SHORT | LONG;
+    }
+    return NONE | BYTE;
+}
+
 /* Instructions of x86-64 name static variables by their distance from the instruction's end, which
  * is behind 4 bytes of distance and 0 to 4 of a constant; the byte before it says so. This looks at
  * every byte, also where none begins: it may see too much, and never too little. */
 int code_refers_to(const struct elf_file *f, uint64_t from, uint64_t to)
 {
-    static const unsigned constants[] = {0, 1, 2, 4};
     uint64_t address;
     size_t size;
     if (!elf_facts(f)->is_x86_64)
@@ -308,8 +332,11 @@ int code_refers_to(const struct elf_file *f, uint64_t from, uint64_t to)
             if ((p[i - 1] & 0xc7) != 0x05)
                 continue;
             uint64_t target = relative(p + i, address + i + 4);
-            for (size_t c = 0; c < lengthof(constants); c++)
-                if (target + constants[c] >= from && target + constants[c] < to)
+            if (target + 4 < from || target >= to)
+                continue;
+            unsigned constants = x86_constants(p, i);
+            for (unsigned c = 0; c <= 4; c++)
+                if ((constants & 1u << c) && target + c >= from && target + c < to)
                     return 1;
         }
     return 0;
