@@ -116,6 +116,9 @@ static int audit_one(const struct tree *t, const char *dir, const char *relative
 int audit_static_tree(const char *dir, json_t *results)
 {
     struct tree t = {0};
+    struct stat st;
+    if (stat(dir, &st) < 0)
+        return fail_errno(E_FAILED, "cannot read %s", dir);
     int rc = fs_walk(dir, visit, &t);
     for (size_t i = 0; i < t.infos.n && rc == 0; i++)
         read_record(&t, dir, t.infos.v[i]);
