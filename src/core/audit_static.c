@@ -3,7 +3,7 @@
  *   - The entry point is followed instruction by instruction where it is as simple as nearly all
  *     are: then its definition is known for certain. Otherwise the one definition in the data that
  *     bears the module's name is taken, where there is exactly one and it has slots.
- *   - The slots are read where they cannot change: because they are constant, because nothing runs
+ *   - The slots are read where they do not change: because they are constant, because nothing runs
  *     before they are used, or because no instruction refers to them.
  *   - A module that is made by PyModule_Create alone (single-phase) needs the GIL unless
  *     PyUnstable_Module_SetGIL says otherwise; it can only if it is imported or looked up by name.
@@ -65,19 +65,24 @@ static bool points_into(uint64_t at, uint64_t address, void *arg)
     return !r->hit;
 }
 
-/* Whether what is in [from, to) may be another when the interpreter reads it. `followed`: all of
- * the entry point is known, and does not touch it; then only constructors could, and the compiler's
- * own one does not. */
-static bool may_change(const struct elf_file *f, uint64_t from, uint64_t to, uint64_t but,
-                       bool followed)
+/* Whether what is in [from, to) may be another when the interpreter reads it: NULL when not, else
+ * what speaks for it (owned), to follow "the slots of spam ". `followed`: all of the entry point is
+ * known, and does not touch it; then only constructors could. The compiler's own one does not. */
+static char *may_change(const struct elf_file *f, uint64_t from, uint64_t to, uint64_t but,
+                        bool followed)
 {
+    const struct elf_facts *facts = elf_facts(f);
     if (elf_place(f, from) == ELF_CONSTANT && elf_place(f, to - 1) == ELF_CONSTANT)
-        return false;
-    if (followed && elf_facts(f)->constructors <= 1)
-        return false;
+        return NULL;
+    if (followed && facts->constructors <= (facts->is_x86_64 ? 0 : 1))
+        return NULL;
     struct range r = {.from = from, .to = to, .but = but};
     elf_each_local(f, points_into, &r);
-    return r.hit || code_refers_to(f, from, to) != 0;
+    int refers = r.hit ? 1 : code_refers_to(f, from, to);
+    if (refers == 0)
+        return NULL;
+    return refers > 0 ? xstrdup("may be changed at run time: its code refers to them")
+                      : xasprintf("can be written to, and code for %s is not read", facts->machine);
 }
 
 /* ---- Multi-phase ---- */
@@ -97,7 +102,7 @@ static struct verdict judge_slots(const struct module *m, const char *init, int 
     case GIL_UNREADABLE:
         break;
     }
-    return say(ANSWER_UNKNOWN, init, layout, "the slots of %s: %s", m->name, slots->why);
+    return say(ANSWER_UNKNOWN, init, layout, "%s: %s", m->name, slots->why);
 }
 
 static struct verdict judge_definition(const struct module *m, const struct definition *d,
@@ -108,16 +113,17 @@ static struct verdict judge_definition(const struct module *m, const struct defi
     int layout = d->free_threaded;
     if (d->slots_elsewhere)
         return say(ANSWER_UNKNOWN, init, layout, "the slots of %s are in another file", m->name);
-    if (may_change(f, d->slots_field, d->slots_field + elf_facts(f)->word, 0, followed))
-        return say(ANSWER_UNKNOWN, init, layout,
-                   "the definition of %s is changed by its code at run time", m->name);
+    uint64_t field_end = d->slots_field + elf_facts(f)->word;
+    autofree char *doubt = may_change(f, d->slots_field, field_end, 0, followed);
+    if (doubt)
+        return say(ANSWER_UNKNOWN, init, layout, "the slots of %s %s", m->name, doubt);
     if (!d->slots_array)
         return say(ANSWER_DOES_NOT, init, layout, "the definition of %s has no slots", m->name);
     struct slots slots = slots_read(f, d->slots_array, false);
-    if (slots.gil != GIL_UNREADABLE &&
-        may_change(f, d->slots_array, slots.end, d->slots_field, followed))
-        return say(ANSWER_UNKNOWN, init, layout,
-                   "the slots of %s are changed by its code at run time", m->name);
+    if (slots.gil != GIL_UNREADABLE)
+        doubt = may_change(f, d->slots_array, slots.end, d->slots_field, followed);
+    if (doubt)
+        return say(ANSWER_UNKNOWN, init, layout, "the slots of %s %s", m->name, doubt);
     /* Called while the module is made, it would be overruled by the slots; an entry point that is
      * not known could do both by itself. */
     if (slots.gil == GIL_ABSENT && m->set_gil && !followed)
@@ -201,9 +207,11 @@ static struct verdict judge_export(const struct module *m)
                    "PyModExport_%s does more than return slots that are in the file", m->name);
     struct slots slots = slots_read(m->file, code.address, true);
     /* The entry point itself refers to the beginning. */
-    if (slots.gil != GIL_UNREADABLE && may_change(m->file, code.address + 1, slots.end, 0, true))
-        return say(ANSWER_UNKNOWN, init, -1, "the slots of %s are changed by its code at run time",
-                   m->name);
+    autofree char *doubt = NULL;
+    if (slots.gil != GIL_UNREADABLE)
+        doubt = may_change(m->file, code.address + 1, slots.end, 0, true);
+    if (doubt)
+        return say(ANSWER_UNKNOWN, init, -1, "the slots of %s %s", m->name, doubt);
     return judge_slots(m, init, -1, &slots);
 }
 

@@ -2,7 +2,9 @@
  * nothing of it is executed, so this is safe on wheels that nobody trusts.
  *
  * Three answers, and never a guess. "declares" and "does not declare" are given only where the file
- * leaves no other reading; whatever is decided at run time is "cannot tell", with why. */
+ * leaves no other reading; whatever is decided at run time is "cannot tell", with why. This holds
+ * for what compilers make: a file crafted to deceive can rewrite itself in ways that nobody reads.
+ */
 #ifndef UNGIL_CORE_AUDIT_STATIC_H
 #define UNGIL_CORE_AUDIT_STATIC_H
 

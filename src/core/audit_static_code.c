@@ -300,6 +300,10 @@ static unsigned x86_constants(const unsigned char *p, size_t i)
     if (i < 2 || (i >= 3 && p[i - 3] == 0x0f))
         return NONE | BYTE | SHORT | LONG;
     switch (p[i - 2]) {
+    case 0x89: /* mov */
+    case 0x8b:
+    case 0x8d: /* lea */
+        return NONE;
     case 0x80: /* add, or, and, sub, xor, cmp */
     case 0x83:
     case 0xc0: /* shifts */
