@@ -370,7 +370,7 @@ int audit_static_file(const char *path, json_t **result)
     if (!m.name && m.others.n == 0) {
         rc = fail(E_NOTFOUND, "%s is not an extension module: it has no PyInit_ or PyModExport_",
                   path);
-    } else {
+    } else if ((rc = elf_file_load(f)) == 0) {
         struct verdict v = judge(&m);
         *result = describe(path, &m, &v);
         free(v.why);

@@ -12,7 +12,7 @@
 
 /* What a wheel may grow to: code and data shrink to a tenth at best, what is made to fill a disk to
  * a thousandth. Small ones may be unusual; the largest that are published unpack to 4 GiB. */
-enum { GROWTH = 100 };
+enum { GROWTH = 100, TEXT_LIMIT = 64 << 20 };
 static const unsigned long long always = 256ull << 20, never = 16ull << 30;
 
 int wheel_unpack(const char *file, const char *dir)
@@ -95,6 +95,10 @@ static char *find_info(const char *dir)
 static int read_member(const char *info_dir, const char *name, char **text)
 {
     autofree char *file = path_join(info_dir, name);
+    struct stat st;
+    if (stat(file, &st) == 0 && st.st_size > TEXT_LIMIT)
+        return fail(E_INTEGRITY, "this is no wheel: its %s/%s is too large", path_base(info_dir),
+                    name);
     int rc = fs_read_text(file, text);
     return rc == E_NOTFOUND
                ? fail(E_INTEGRITY, "this is no wheel: it has no %s/%s", path_base(info_dir), name)

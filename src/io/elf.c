@@ -123,17 +123,11 @@ static struct elf_word resolve(const struct elf_file *f, const struct machine *m
 /* The bytes of a table at `address` as libelf translates them; NULL when not all are there. */
 static Elf_Data *table_at(const struct elf_file *f, uint64_t address, uint64_t size, Elf_Type type)
 {
-    GElf_Phdr p;
-    size_t there;
-    const unsigned char *bytes = elf_bytes(f, address, &there);
-    if (!bytes || there < size)
-        return NULL;
     const struct elf_segment *s = elf_segment_at(f, address);
-    for (int i = 0; i < f->n_headers && gelf.getphdr(f->elf, i, &p); i++)
-        if (p.p_type == PT_LOAD && p.p_vaddr == s->address && p.p_filesz == s->in_file)
-            return elf.getdata_rawchunk(f->elf, (int64_t)(p.p_offset + (address - s->address)),
-                                        (size_t)size, type);
-    return NULL;
+    if (!s || address - s->address > s->in_file || size > s->in_file - (address - s->address))
+        return NULL;
+    return elf.getdata_rawchunk(f->elf, (int64_t)(s->offset + (address - s->address)), (size_t)size,
+                                type);
 }
 
 static int read_table(struct elf_file *f, uint64_t address, uint64_t size, bool with_addend)
@@ -200,9 +194,12 @@ static int read_packed(struct elf_file *f)
     return 0;
 }
 
-static int read_relocations(struct elf_file *f)
+int elf_file_load(struct elf_file *f)
 {
     const struct elf_dynamic *d = &f->dynamic;
+    for (size_t i = 0; i < f->n_segments; i++)
+        if (f->segments[i].in_file && !elf_segment_bytes(f, &f->segments[i]))
+            return damaged(f, "a segment cannot be read");
     int rc = read_table(f, d->rela, d->relasz, true);
     if (rc == 0)
         rc = read_table(f, d->rel, d->relsz, false);
@@ -219,10 +216,10 @@ static int read_relocations(struct elf_file *f)
 
 static int read_symbols(struct elf_file *f)
 {
-    size_t there = 0, entry = gelf.fsize(f->elf, ELF_T_SYM, 1, EV_CURRENT);
-    f->names = (const char *)elf_bytes(f, f->dynamic.strtab, &there);
-    if (!f->names || f->dynamic.strsz == 0 || there < f->dynamic.strsz ||
-        f->names[f->dynamic.strsz - 1])
+    size_t entry = gelf.fsize(f->elf, ELF_T_SYM, 1, EV_CURRENT);
+    Elf_Data *names = table_at(f, f->dynamic.strtab, f->dynamic.strsz, ELF_T_BYTE);
+    f->names = names && names->d_size == f->dynamic.strsz ? names->d_buf : NULL;
+    if (!f->names || f->dynamic.strsz == 0 || f->names[f->dynamic.strsz - 1])
         return damaged(f, "the names of its symbols are not all there");
     uint64_t n = elf_count_symbols(f);
     if (n == 0 || entry == 0 || n > f->size / entry)
@@ -244,11 +241,23 @@ static int read_symbols(struct elf_file *f)
 
 /* ---- Headers ---- */
 
+const unsigned char *elf_segment_bytes(const struct elf_file *f, struct elf_segment *s)
+{
+    if (!s->bytes && s->in_file) {
+        Elf_Data *data =
+            elf.getdata_rawchunk(f->elf, (int64_t)s->offset, (size_t)s->in_file, ELF_T_BYTE);
+        if (data && data->d_buf && data->d_size >= s->in_file)
+            s->bytes = data->d_buf;
+    }
+    return s->bytes;
+}
+
 static int add_segment(struct elf_file *f, const GElf_Phdr *p, uint64_t *total)
 {
     struct elf_segment s = {.address = p->p_vaddr,
                             .in_file = p->p_filesz,
                             .in_memory = p->p_memsz,
+                            .offset = p->p_offset,
                             .writable = p->p_flags & PF_W,
                             .executable = p->p_flags & PF_X};
     if (f->n_segments == SEGMENT_LIMIT)
@@ -259,13 +268,6 @@ static int add_segment(struct elf_file *f, const GElf_Phdr *p, uint64_t *total)
     *total += s.in_file;
     if (p->p_offset > f->size || s.in_file > f->size - p->p_offset || *total > 2 * f->size)
         return damaged(f, "a segment is not all there");
-    if (s.in_file) {
-        Elf_Data *data =
-            elf.getdata_rawchunk(f->elf, (int64_t)p->p_offset, (size_t)s.in_file, ELF_T_BYTE);
-        if (!data || !data->d_buf || data->d_size < s.in_file)
-            return damaged(f, "a segment cannot be read");
-        s.bytes = data->d_buf;
-    }
     f->segments = xrealloc(f->segments, (f->n_segments + 1) * sizeof s);
     f->segments[f->n_segments++] = s;
     return 0;
@@ -407,9 +409,7 @@ static int read_all(struct elf_file *f)
     int rc = read_header(f);
     if (rc == 0)
         rc = read_segments(f);
-    if (rc == 0)
-        rc = read_symbols(f);
-    return rc == 0 ? read_relocations(f) : rc;
+    return rc == 0 ? read_symbols(f) : rc;
 }
 
 int elf_file_open(const char *path, struct elf_file **out)

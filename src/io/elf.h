@@ -17,6 +17,9 @@ struct elf_file;
  * or damaged; E_NOTFOUND: sound, but not a shared library. A message is recorded. */
 int elf_file_open(const char *path, struct elf_file **out);
 void elf_file_free(struct elf_file *f);
+/* Reads the rest, which may be large: all functions but elf_facts, elf_symbols and elf_imports need
+ * it. 0 or E_INTEGRITY. */
+int elf_file_load(struct elf_file *f);
 
 struct elf_facts {
     const char *machine; /* "x86_64", "aarch64"; "machine 1234" for one without a name here */

@@ -8,7 +8,8 @@
 struct elf_segment {
     uint64_t address, in_file, in_memory; /* bytes */
     bool writable, executable;
-    const unsigned char *bytes; /* in_file of them */
+    uint64_t offset;            /* of its part in the file */
+    const unsigned char *bytes; /* in_file of them, read when first asked for: elf_segment_bytes */
 };
 
 struct elf_relocation {
@@ -45,7 +46,9 @@ struct elf_file {
 };
 
 /* The last segment that covers the address, NULL: none. */
-const struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t address);
+struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t address);
+/* Its bytes; NULL when it has none in the file, or they cannot be read. */
+const unsigned char *elf_segment_bytes(const struct elf_file *f, struct elf_segment *s);
 /* How many dynamic symbols there are; 0 when that cannot be found out. */
 uint64_t elf_count_symbols(const struct elf_file *f);
 

@@ -6,10 +6,10 @@
 /* ---- Bytes and numbers ---- */
 
 /* The last one that covers it, as the loader maps them in this order. */
-const struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t address)
+struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t address)
 {
     for (size_t i = f->n_segments; i-- > 0;) {
-        const struct elf_segment *s = &f->segments[i];
+        struct elf_segment *s = &f->segments[i];
         if (address >= s->address && address - s->address < s->in_memory)
             return s;
     }
@@ -18,22 +18,23 @@ const struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t addr
 
 const unsigned char *elf_bytes(const struct elf_file *f, uint64_t address, size_t *size)
 {
-    const struct elf_segment *s = elf_segment_at(f, address);
+    struct elf_segment *s = elf_segment_at(f, address);
     if (!s || address - s->address >= s->in_file)
         return NULL;
+    const unsigned char *bytes = elf_segment_bytes(f, s);
     *size = (size_t)(s->in_file - (address - s->address));
-    return s->bytes + (address - s->address);
+    return bytes ? bytes + (address - s->address) : NULL;
 }
 
 const unsigned char *elf_code(const struct elf_file *f, size_t n, uint64_t *address, size_t *size)
 {
     for (size_t i = 0; i < f->n_segments; i++) {
-        const struct elf_segment *s = &f->segments[i];
-        if (!s->executable || n-- > 0)
+        struct elf_segment *s = &f->segments[i];
+        if (!s->executable || s->in_file == 0 || n-- > 0)
             continue;
         *address = s->address;
         *size = (size_t)s->in_file;
-        return s->bytes;
+        return elf_segment_bytes(f, s);
     }
     return NULL;
 }
@@ -86,8 +87,8 @@ bool elf_has_text(const struct elf_file *f, const char *text)
 {
     size_t n = strlen(text);
     for (size_t i = 0; i < f->n_segments; i++) {
-        const struct elf_segment *s = &f->segments[i];
-        const unsigned char *p = s->bytes, *end = p + s->in_file;
+        struct elf_segment *s = &f->segments[i];
+        const unsigned char *p = elf_segment_bytes(f, s), *end = p ? p + s->in_file : p;
         while (p && p < end && (p = memmem(p, (size_t)(end - p), text, n))) {
             uint64_t at = s->address + (uint64_t)(p - s->bytes);
             if (at < f->dynamic.strtab || at - f->dynamic.strtab >= f->dynamic.strsz)
