@@ -85,6 +85,15 @@ static char *may_change(const struct elf_file *f, uint64_t from, uint64_t to, ui
                       : xasprintf("can be written to, and code for %s is not read", facts->machine);
 }
 
+static char *slots_may_change(const struct elf_file *f, const struct slots *slots, bool followed)
+{
+    char *doubt = NULL;
+    for (size_t i = 0; i < slots->n && !doubt && slots->gil != GIL_UNREADABLE; i++)
+        doubt = may_change(f, slots->arrays[i].from, slots->arrays[i].to, slots->arrays[i].by,
+                           followed);
+    return doubt;
+}
+
 /* ---- Multi-phase ---- */
 
 static struct verdict judge_slots(const struct module *m, const char *init, int layout,
@@ -120,8 +129,8 @@ static struct verdict judge_definition(const struct module *m, const struct defi
     if (!d->slots_array)
         return say(ANSWER_DOES_NOT, init, layout, "the definition of %s has no slots", m->name);
     struct slots slots = slots_read(f, d->slots_array, false);
-    if (slots.gil != GIL_UNREADABLE)
-        doubt = may_change(f, d->slots_array, slots.end, d->slots_field, followed);
+    slots.arrays[0].by = d->slots_field;
+    doubt = slots_may_change(f, &slots, followed);
     if (doubt)
         return say(ANSWER_UNKNOWN, init, layout, "the slots of %s %s", m->name, doubt);
     /* Called while the module is made, it would be overruled by the slots; an entry point that is
@@ -207,9 +216,8 @@ static struct verdict judge_export(const struct module *m)
                    "PyModExport_%s does more than return slots that are in the file", m->name);
     struct slots slots = slots_read(m->file, code.address, true);
     /* The entry point itself refers to the beginning. */
-    autofree char *doubt = NULL;
-    if (slots.gil != GIL_UNREADABLE)
-        doubt = may_change(m->file, code.address + 1, slots.end, 0, true);
+    slots.arrays[0].from++;
+    autofree char *doubt = slots_may_change(m->file, &slots, true);
     if (doubt)
         return say(ANSWER_UNKNOWN, init, -1, "the slots of %s %s", m->name, doubt);
     return judge_slots(m, init, -1, &slots);

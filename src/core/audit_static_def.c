@@ -154,87 +154,99 @@ static bool is_known(uint64_t id)
 struct slot {
     uint64_t id;
     bool optional;
+    uint64_t at; /* of its value */
     struct elf_word value;
 };
 
 static bool slot_at(const struct elf_file *f, uint64_t at, bool pyslot, struct slot *slot)
 {
-    unsigned word = elf_facts(f)->word;
     uint64_t flags = 0;
     struct elf_word id; /* a relocation here would change it */
-    if (!elf_word(f, at, &id) || id.kind != ELF_PLAIN)
-        return false;
-    if (!pyslot)
-        return elf_number(f, at, 4, &slot->id) && elf_word(f, at + word, &slot->value);
-    if (!elf_number(f, at, 2, &slot->id) || !elf_number(f, at + 2, 2, &flags) ||
-        !elf_word(f, at + 8, &slot->value))
+    if (!elf_word(f, at, &id) || id.kind != ELF_PLAIN ||
+        !elf_number(f, at, pyslot ? 2 : 4, &slot->id) ||
+        (pyslot && !elf_number(f, at + 2, 2, &flags)))
         return false;
     slot->optional = flags & SLOT_IS_OPTIONAL;
-    return true;
+    slot->at = at + (pyslot ? 8 : elf_facts(f)->word);
+    return elf_word(f, slot->at, &slot->value);
 }
 
-static struct slots unreadable(const char *why)
+/* An array that is to be read. */
+struct nested {
+    uint64_t address, by;
+    bool pyslot;
+    int depth;
+};
+
+static void unreadable(struct slots *all, const char *why)
 {
-    return (struct slots){.gil = GIL_UNREADABLE, .why = why};
+    all->gil = GIL_UNREADABLE;
+    all->why = why;
 }
 
-static struct slots read_nested(const struct elf_file *f, uint64_t address, bool pyslot, int depth);
+static void take_gil(const struct elf_word *value, struct slots *all)
+{
+    if (value->kind != ELF_PLAIN || value->value > 1)
+        unreadable(all, "Py_mod_gil has a value that is neither of the two");
+    else if (all->gil != GIL_ABSENT)
+        unreadable(all, "it has more than one Py_mod_gil slot");
+    else
+        all->gil = value->value == 1 ? GIL_NOT_USED : GIL_USED;
+}
 
-/* What one slot adds to what those before it said; *all is GIL_UNREADABLE when it cannot be. */
+static void read_array(const struct elf_file *f, const struct nested *array, struct slots *all);
+
 static void take_slot(const struct elf_file *f, const struct slot *slot, int depth,
                       struct slots *all)
 {
     const struct elf_word *v = &slot->value;
-    struct slots one = {.gil = GIL_ABSENT};
     if (slot->id == SLOT_GIL || slot->id == SLOT_GIL_OLD) {
-        one.gil = v->value == 1 ? GIL_NOT_USED : GIL_USED;
-        if (v->kind != ELF_PLAIN || v->value > 1)
-            one = unreadable("Py_mod_gil has a value that is neither of the two");
+        take_gil(v, all);
     } else if (slot->id == SLOT_SUBSLOTS || slot->id == SLOT_SLOTS) {
+        struct nested inner = {.address = v->value,
+                               .by = slot->at,
+                               .pyslot = slot->id == SLOT_SUBSLOTS,
+                               .depth = depth + 1};
         if (v->kind == ELF_LOCAL)
-            one = read_nested(f, v->value, slot->id == SLOT_SUBSLOTS, depth + 1);
+            read_array(f, &inner, all);
         else if (v->kind != ELF_PLAIN || v->value)
-            one = unreadable("some of its slots are in another file");
+            unreadable(all, "some of its slots are in another file");
     } else if (!is_known(slot->id) && !slot->optional) {
-        one = unreadable("it has a slot of an unknown kind");
-    }
-    if (one.gil != GIL_ABSENT && all->gil != GIL_ABSENT)
-        one = unreadable("it has more than one Py_mod_gil slot");
-    if (one.gil != GIL_ABSENT) {
-        all->gil = one.gil;
-        all->why = one.why;
+        unreadable(all, "it has a slot of an unknown kind");
     }
 }
 
-static struct slots read_nested(const struct elf_file *f, uint64_t address, bool pyslot, int depth)
+/* Adds what is in it to *all, whose gil becomes GIL_UNREADABLE when that cannot be. */
+static void read_array(const struct elf_file *f, const struct nested *array, struct slots *all)
 {
-    uint64_t step = pyslot ? 16 : 2 * elf_facts(f)->word;
-    struct slots all = {.gil = GIL_ABSENT};
-    enum elf_place place = elf_place(f, address);
+    uint64_t step = array->pyslot ? 16 : 2 * elf_facts(f)->word, at = array->address;
+    enum elf_place place = elf_place(f, at);
     if (place == ELF_ZERO)
-        return unreadable("its slots are filled at run time");
-    if (place != ELF_VARIABLE && place != ELF_CONSTANT && place != ELF_CODE)
-        return unreadable("its slots are not in the file");
-    if (depth == NESTING_LIMIT)
-        return unreadable("its slots are nested too deep");
-    for (int i = 0; i < SLOT_LIMIT; i++, address += step) {
+        return unreadable(all, "its slots are filled at run time");
+    if (place == ELF_NOWHERE)
+        return unreadable(all, "its slots are not in the file");
+    if (array->depth == NESTING_LIMIT || all->n == lengthof(all->arrays))
+        return unreadable(all, "its slots are nested too deep");
+    struct slot_array *read = &all->arrays[all->n++];
+    for (int i = 0; i < SLOT_LIMIT && all->gil != GIL_UNREADABLE; i++, at += step) {
         struct slot slot = {0};
-        if (!slot_at(f, address, pyslot, &slot))
-            return unreadable("its slots have no end in the file");
-        if (slot.id == 0) {
-            all.end = address + step;
-            /* Nobody writes down an empty array that can be written to, only to leave it so. */
-            return i == 0 && place == ELF_VARIABLE ? unreadable("its slots are filled at run time")
-                                                   : all;
-        }
-        take_slot(f, &slot, depth, &all);
-        if (all.gil == GIL_UNREADABLE)
-            return all;
+        if (!slot_at(f, at, array->pyslot, &slot))
+            break;
+        *read = (struct slot_array){.from = array->address, .to = at + step, .by = array->by};
+        /* Nobody writes down an empty array that can be written to, only to leave it so. */
+        if (slot.id == 0 && i == 0 && place == ELF_VARIABLE)
+            unreadable(all, "its slots are filled at run time");
+        if (slot.id == 0)
+            return;
+        take_slot(f, &slot, array->depth, all);
     }
-    return unreadable("its slots have no end in the file");
+    if (all->gil != GIL_UNREADABLE)
+        unreadable(all, "its slots have no end in the file");
 }
 
 struct slots slots_read(const struct elf_file *f, uint64_t address, bool pyslot)
 {
-    return read_nested(f, address, pyslot, 0);
+    struct slots all = {.gil = GIL_ABSENT};
+    read_array(f, &(struct nested){.address = address, .pyslot = pyslot}, &all);
+    return all;
 }

@@ -42,8 +42,12 @@ size_t definition_find(const struct elf_file *f, const char *module, struct defi
 enum gil_slot { GIL_ABSENT, GIL_USED, GIL_NOT_USED, GIL_UNREADABLE };
 struct slots {
     enum gil_slot gil;
-    uint64_t end;    /* the address behind the outermost array */
     const char *why; /* of GIL_UNREADABLE; static */
+    size_t n;        /* arrays that were read: one, and what is nested in it */
+    struct slot_array {
+        uint64_t from, to; /* addresses */
+        uint64_t by;       /* of the word that points to it; 0: none that is known here */
+    } arrays[8];
 };
 /* Reads an array of slots: of PyModuleDef_Slot, or of 3.15's PySlot. */
 struct slots slots_read(const struct elf_file *f, uint64_t address, bool pyslot);
