@@ -17,8 +17,8 @@ sources() { find "$TOP/src" -name '*.[ch]' | sort; }
 	assert_output ''
 }
 
-@test "no libcurl, libgit2 or libarchive above src/io" {
-	run bash -c 'grep -nE "\b(git_(repository|remote|object|odb|tree|blob|commit|oid|libgit2|error|reference|transport|strarray|credential|cert)_[a-z_]+\(|CURL\b|curl_easy|struct archive(_entry)? |archive_(read|write|entry)_)|#include <(curl|git2|archive)" "$@" |
+@test "no libcurl, libgit2, libarchive or libelf above src/io" {
+	run bash -c 'grep -nE "\b(git_(repository|remote|object|odb|tree|blob|commit|oid|libgit2|error|reference|transport|strarray|credential|cert)_[a-z_]+\(|CURL\b|curl_easy|struct archive(_entry)? |archive_(read|write|entry)_|Elf(32|64)?_|gelf_[a-z])|#include <(curl|git2|archive|gelf|libelf|elf)" "$@" |
 		grep -v ":[0-9]*: *\*"' bash $(sources | grep -v /src/io/)
 	assert_output ''
 }

@@ -28,7 +28,8 @@ setup() {
 	dir=$("$GIL" -I -c 'import sysconfig; print(sysconfig.get_config_var("DESTSHARED"))')
 	run "$READER" "$dir"/*.so
 	assert_exit 0
-	refute_output --partial 'does not declare'
-	refute_output --partial error
+	# those of single-phase initialisation have nothing to tell such a build
+	refute_output --partial 'does not declare	multi-phase'
+	refute_output --partial 'cannot tell'
 	[ "$(grep -c '	declares	' <<<"$output")" -gt 40 ]
 }
