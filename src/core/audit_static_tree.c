@@ -195,6 +195,18 @@ static void note_misfits(const struct wheel *w, const json_t *extension, json_t 
     }
 }
 
+/* A wheel for another system has extension modules of another format, under other names, too. */
+static void note_system(const struct wheel *w, json_t *notes)
+{
+    for (size_t i = 0; i < w->platform.n; i++)
+        if (strstr(w->platform.v[i], "linux") || str_eq(w->platform.v[i], "any"))
+            return;
+    autofree char *platforms = strv_join(&w->platform, ".");
+    autofree char *line = xasprintf(
+        "it is for %s: only extension modules for Linux (ELF files) can be read", platforms);
+    json_array_append_new(notes, text_json(line));
+}
+
 static int audit_unpacked(const char *path, const struct wheel *w, const char *dir, json_t **result)
 {
     struct wheel_info info = {0};
@@ -214,6 +226,7 @@ static int audit_unpacked(const char *path, const struct wheel *w, const char *d
         json_object_set(one, "file", json_object_get(one, "relative"));
         note_misfits(w, one, notes);
     }
+    note_system(w, notes);
     autostrv tags = {0};
     wheel_tags(w, &tags);
     *result = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file", text_json(path),

@@ -20,6 +20,9 @@ int wheel_unpack(const char *file, const char *dir)
     struct stat st;
     if (stat(file, &st) < 0)
         return fail_errno(E_FAILED, "cannot read %s", file);
+    if (!S_ISREG(st.st_mode))
+        return err_hint(fail(E_INTEGRITY, "%s is not a regular file", file),
+                        "a wheel that was unpacked is audited as a directory of another name");
     unsigned long long size = (unsigned long long)st.st_size;
     struct archive_limits limits = {
         .bytes = size > never / GROWTH ? never : size * GROWTH, .entries = 200000, .zip = true};

@@ -214,5 +214,7 @@ int main(void)
             one_wheel(lines.v[i], tab + 1);
         }
     left_nothing();
+    fs_mkdirs("directory/a-1-py3-none-any.whl", 0755);
+    one_wheel("directory/a-1-py3-none-any.whl", "not a regular file");
     return tap_done();
 }

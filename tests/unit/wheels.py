@@ -113,6 +113,7 @@ def binary(python, abi, member, must="", platform=PLATFORM):
 
 
 binary("cp314", "cp314t", "pkg/spam.cpython-314t-x86_64-linux-gnu.so")
+binary("cp314", "cp314t", "pkg/spam.pyd", "note: only extension modules for Linux", platform="win_amd64")
 binary("cp314", "cp314", "pkg/spam.cpython-314t-x86_64-linux-gnu.so",
        "note: is built for cp314t, but the ABI tag of the wheel is cp314")
 binary("py3", "none", "spam.cpython-314t-x86_64-linux-gnu.so",
