@@ -21,6 +21,7 @@ const struct verb *const verbs[] = {
     &cmd_link,
     &cmd_remove,
     &cmd_verify,
+    &cmd_audit,
     &cmd_bench,
     &cmd_recipe,
     &cmd_clean,

@@ -125,6 +125,12 @@ static int arrange_descriptors(const struct proc_opts *o)
     return 0;
 }
 
+static void limit(int what, unsigned long most)
+{
+    if (most)
+        setrlimit(what, &(struct rlimit){most, most});
+}
+
 static void child(const struct strv *argv, const struct proc_opts *o, char *const *envp,
                   pid_t parent, int report)
 {
@@ -144,10 +150,11 @@ static void child(const struct strv *argv, const struct proc_opts *o, char *cons
 #else
     (void)parent;
 #endif
-    if (o->memory_limit) {
-        struct rlimit limit = {o->memory_limit, o->memory_limit};
-        setrlimit(RLIMIT_AS, &limit);
-    }
+    limit(RLIMIT_AS, o->memory_limit);
+    limit(RLIMIT_DATA, o->data_limit);
+    limit(RLIMIT_FSIZE, o->file_limit);
+    if (o->data_limit)
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     int up = fcntl(report, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
     if (up >= 0 && (!o->cwd || chdir(o->cwd) == 0) && arrange_descriptors(o) == 0)
         execve(argv->v[0], argv->v, envp);

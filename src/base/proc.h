@@ -23,6 +23,8 @@ struct proc_opts {
     int out, err;           /* descriptors for stdout and stderr; -1: /dev/null */
     int pass[4][2];         /* {ungil's descriptor, its number in the child}; {0,0} ends the list */
     unsigned long memory_limit; /* RLIMIT_AS in bytes; 0: none */
+    unsigned long data_limit;   /* RLIMIT_DATA in bytes, and no core file; 0: none */
+    unsigned long file_limit;   /* RLIMIT_FSIZE in bytes; 0: none */
 };
 #define PROC_OPTS_INIT                                                                             \
     {                                                                                              \

@@ -103,11 +103,15 @@ static int apply(const struct verb *verb, const struct opt *o, const char *text)
         *(bool *)o->value = false;
         return 0;
     case OPT_STRING:
+    case OPT_LIST:
         if (!*text)
             return see_help(
                 fail(E_USAGE, "%s: --%s wants a value, not an empty one", verb->name, o->name),
                 verb);
-        *(const char **)o->value = text;
+        if (o->kind == OPT_LIST)
+            strv_add(o->value, text);
+        else
+            *(const char **)o->value = text;
         return 0;
     case OPT_COUNT:
     case OPT_SECONDS:

@@ -8,14 +8,14 @@
 
 #include "base/str.h"
 
-enum opt_kind { OPT_FLAG, OPT_UNSET, OPT_STRING, OPT_COUNT, OPT_SECONDS };
+enum opt_kind { OPT_FLAG, OPT_UNSET, OPT_STRING, OPT_COUNT, OPT_SECONDS, OPT_LIST };
 
 struct opt {
     const char *name; /* long name without "--" */
     char letter;      /* short name, 0: none */
     enum opt_kind kind;
-    void *value; /* bool (FLAG sets, UNSET clears), const char * (borrowed from argv), int, double;
-                    NULL: --help itself */
+    void *value; /* bool (FLAG sets, UNSET clears), const char * (borrowed from argv), int, double,
+                    struct strv (LIST: given once more, it adds); NULL: --help itself */
     const char *arg;  /* name of the argument in help: "DIR" */
     const char *help; /* one or more sentences */
 };
