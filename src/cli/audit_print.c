@@ -78,7 +78,8 @@ static char *note_cell(json_t *row)
     if (more)
         str_addf(&note, "%s; ", more);
     if (str_eq(text_at(row, "verdict"), "none"))
-        str_add(&note, "nothing to import; ");
+        str_add(&note,
+                json_object_get(row, "modules") ? "nothing to import; " : "no extension module; ");
     double seconds = json_number_value(json_object_get(row, "seconds"));
     if (seconds >= 0.0005)
         str_addf(&note, "import %.*f ms; ", seconds < 0.01 ? 1 : 0, seconds * 1000);
@@ -159,6 +160,8 @@ static void print_failures(json_t *row)
             printf("    %s: %s: %s\n", text_at(ext, "module"), verdict, why);
     }
     json_t *import = json_object_get(row, "import");
+    if (!i && !import && text_at(row, "why"))
+        printf("    %s\n", text_at(row, "why"));
     const char *at = text_at(import, "at"), *why = text_at(import, "why");
     if (at && why)
         printf("    import %s: %s: %s\n", at, text_at(import, "verdict"), why);
@@ -229,7 +232,8 @@ static void print_place(json_t *place, bool is_static, bool markdown)
     json_array_foreach(json_object_get(place, "skipped"), i, row) skipped +=
         str_eq(text_at(row, "verdict"), "skipped");
     if (skipped)
-        printf("\n%zu wheels left out: another of the same distribution fits better\n", skipped);
+        printf("\n%zu wheel%s left out: another of the same distribution fits better\n", skipped,
+               skipped == 1 ? "" : "s");
     if (markdown && json_array_size(rows))
         printf("\n```");
     if (json_array_size(json_object_get(place, "at_start"))) {

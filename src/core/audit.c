@@ -178,6 +178,27 @@ static void add_skipped(const struct audit_place *p, json_t *rows)
     }
 }
 
+/* Files in a throw-away directory are shown by their path in the wheel, or in the environment. */
+static void show_inside(const struct audit_place *p, json_t *value)
+{
+    const char *text = json_string_value(value), *key;
+    size_t i, n = p->scratch ? strlen(p->scratch) : 0;
+    json_t *more;
+    void *next;
+    if (!n)
+        return;
+    json_array_foreach(value, i, more) show_inside(p, more);
+    if (json_is_object(value))
+        json_object_foreach_safe(value, next, key, more) show_inside(p, more);
+    if (!text || strncmp(text, p->scratch, n) != 0 || text[n] != '/')
+        return;
+    const char *inside = text + n + 1;
+    if (p->kind == AUDIT_WHEELS) /* SCRATCH/NUMBER/PATH */
+        inside += strspn(inside, "0123456789") + 1;
+    autofree char *copy = xstrdup(inside);
+    json_string_set(value, copy);
+}
+
 /* What the interpreter says of itself in this place. */
 static json_t *interpreter_of(const struct audit_place *p, json_t *asked)
 {
@@ -212,14 +233,17 @@ static int run_place(const struct audit_place *p, const struct audit_opts *opts,
     json_array_foreach(json_object_get(together, "culprits"), i, row)
         audit_locate(row, rows, stdlib);
     json_array_foreach(startup, i, row) audit_locate(row, rows, stdlib);
+    show_inside(p, rows);
+    show_inside(p, together);
     audit_rows_sort(rows);
-    json_array_append_new(
-        report, json_pack("{s:o, s:s, s:o, s:O, s:O, s:o, s:o, s:O, s:f}", "target",
-                          text_json(p->label), "kind", audit_kind_name(p->kind), "python",
-                          text_json(p->python), "release", json_object_get(interpreter, "version"),
-                          "at_start", startup ? startup : json_null(), "libraries", rows,
-                          "together", together ? together : json_null(), "skipped", p->skipped,
-                          "seconds", clock_now() - began));
+    json_array_append_new(report,
+                          json_pack("{s:o, s:s, s:o, s:O, s:O, s:o, s:o, s:O, s:f}", "target",
+                                    text_json(p->label), "kind", audit_kind_name(p->kind), "python",
+                                    text_json(p->scratch ? opts->python : p->python), "release",
+                                    json_object_get(interpreter, "version"), "at_start",
+                                    startup ? startup : json_null(), "libraries", rows, "together",
+                                    together ? together : json_null(), "skipped", p->skipped,
+                                    "seconds", clock_now() - began));
     return rc;
 }
 

@@ -61,6 +61,17 @@ static void take(json_t *row, json_t *answer)
     }
 }
 
+/* "pkg/sub/name.cpython-314t-x86_64-linux-gnu.so" -> "pkg.sub.name"; owned. */
+static char *dotted(const char *relative)
+{
+    const char *base = path_base(relative);
+    char *name = xstrndup(relative, (size_t)(base - relative) + strcspn(base, "."));
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = '.';
+    return name;
+}
+
 /* A row for each distribution, and for each module that belongs to none. */
 static void take_all(json_t *rows, json_t *answers)
 {
@@ -68,15 +79,11 @@ static void take_all(json_t *rows, json_t *answers)
     json_t *answer;
     json_array_foreach(answers, i, answer)
     {
-        const char *owner = text_at(answer, "distribution"), *module = text_at(answer, "module");
-        const char *file =
-            text_at(answer, "relative") ? text_at(answer, "relative") : text_at(answer, "file");
-        take(row_for(rows,
-                     owner    ? owner
-                     : module ? module
-                              : file,
-                     owner != NULL, NULL, NULL),
-             answer);
+        const char *owner = text_at(answer, "distribution");
+        const char *relative = text_at(answer, "relative");
+        autofree char *module = dotted(relative ? relative : text_at(answer, "file"));
+        json_object_set_new(answer, "module", text_json(module));
+        take(row_for(rows, owner ? owner : module, owner != NULL, NULL, NULL), answer);
     }
 }
 
@@ -118,7 +125,7 @@ static char *prefix_of(const char *python)
     return path_dir(bin);
 }
 
-static int read_wheel(const char *file, const char *series, json_t *rows, json_t *skipped)
+static int read_wheel(const char *file, const char *series, json_t *rows)
 {
     json_t *answer = NULL, *ext;
     size_t i;
@@ -140,10 +147,16 @@ static int read_wheel(const char *file, const char *series, json_t *rows, json_t
     json_t *row = row_for(rows, path_base(file), true, text_at(answer, "version"), kind);
     json_object_set(row, "library", json_object_get(answer, "distribution"));
     json_object_set(row, "contradictions", json_object_get(answer, "notes"));
-    json_array_foreach(json_object_get(answer, "extensions"), i, ext) take(row, ext);
+    json_array_foreach(json_object_get(answer, "extensions"), i, ext)
+    {
+        autofree char *module = dotted(text_at(ext, "file"));
+        json_object_set_new(ext, "module", text_json(module));
+        take(row, ext);
+    }
+    if (i == 0)
+        json_object_set_new(row, "verdict", json_string("none"));
     json_object_set_new(row, "file", text_json(file));
     json_decref(answer);
-    (void)skipped;
     return 0;
 }
 
@@ -167,7 +180,7 @@ static int read_place(struct audit_place *p, const struct audit_opts *opts, json
         return read_sites(p->label, rows);
     case AUDIT_WHEELS:
         for (size_t i = 0; rc == 0 && i < p->wheels.n; i++)
-            rc = read_wheel(p->wheels.v[i], opts->series, rows, p->skipped);
+            rc = read_wheel(p->wheels.v[i], opts->series, rows);
         return rc;
     case AUDIT_DIRECTORY:
         return read_tree(p->label, rows);

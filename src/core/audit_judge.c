@@ -258,8 +258,8 @@ json_t *audit_probe_judge(const struct audit_probe *probe, const char *token, co
     read_answers(probe, token, answers, &s);
     json_t *culprits = culprits_in(printed);
     add_files(culprits, s.files);
-    json_t *result = json_pack("{s:n, s:n, s:n, s:n, s:n, s:b}", "verdict", "at", "why", "needs",
-                               "seconds", "at_start", s.at_start);
+    json_t *result = json_pack("{s:n, s:n, s:n, s:n, s:n, s:b, s:b}", "verdict", "at", "why",
+                               "needs", "seconds", "at_start", s.at_start, "finished", s.done);
     if (json_array_size(culprits))
         s.gil = 1;
     if (s.done)
