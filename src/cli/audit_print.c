@@ -209,6 +209,22 @@ static void print_together(json_t *together)
         printf("    left out, because it did not survive alone: %s\n", json_string_value(import));
 }
 
+/* Whether anything follows the table. */
+static bool has_more(json_t *place)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(place, "libraries"), i, row)
+    {
+        const char *verdict = text_at(row, "verdict");
+        if (!(str_eq(verdict, "off") || str_eq(verdict, "none")) ||
+            json_array_size(json_object_get(row, "contradictions")))
+            return true;
+    }
+    return json_is_object(json_object_get(place, "together")) ||
+           json_array_size(json_object_get(place, "at_start"));
+}
+
 static void print_place(json_t *place, bool is_static, bool markdown)
 {
     autostrv cells = {0};
@@ -234,7 +250,8 @@ static void print_place(json_t *place, bool is_static, bool markdown)
     if (skipped)
         printf("\n%zu wheel%s left out: another of the same distribution fits better\n", skipped,
                skipped == 1 ? "" : "s");
-    if (markdown && json_array_size(rows))
+    bool fenced = markdown && has_more(place);
+    if (fenced)
         printf("\n```");
     if (json_array_size(json_object_get(place, "at_start"))) {
         printf("\nThe GIL is on before anything is imported:\n");
@@ -242,7 +259,7 @@ static void print_place(json_t *place, bool is_static, bool markdown)
     }
     print_details(rows);
     print_together(json_object_get(place, "together"));
-    if (markdown && json_array_size(rows))
+    if (fenced)
         printf("```\n");
 }
 

@@ -39,20 +39,38 @@ static int call(const struct strv *argv, char **said, int *status)
     return proc_capture(argv, &opts, pip_seconds, output_limit, said, status);
 }
 
-/* The lines that say why: pip's own ERROR lines, else the last one. Owned. */
+/* "      RuntimeError: text", from a program that pip ran: the exception's line. */
+static bool is_exception(const char *line, size_t n)
+{
+    size_t word = strcspn(line, ": \n");
+    return word < n && line[word] == ':' && word > 5 &&
+           (strncmp(line + word - 5, "Error", 5) == 0 ||
+            (word > 9 && strncmp(line + word - 9, "Exception", 9) == 0));
+}
+
+/* The lines that say why: pip's own ERROR lines and the exception behind them, else the last one.
+ * Owned. */
 static char *reason(const char *said)
 {
     autostr text = {0};
-    const char *last = "";
+    const char *last = "", *exception = NULL;
     for (const char *line = said; *line;) {
         size_t n = strcspn(line, "\n");
         if (n > strspn(line, " \t"))
             last = line;
+        size_t indent = strspn(line, " \t");
+        if (n > indent && is_exception(line + indent, n - indent))
+            exception = line + indent;
         if (str_starts(line, "ERROR: ") && text.len < 600) {
             str_add(&text, text.len ? "; " : "");
             str_addn(&text, line + 7, n - 7 < 300 ? n - 7 : 300);
         }
         line += n + (line[n] == '\n');
+    }
+    if (exception) {
+        size_t n = strcspn(exception, "\n");
+        str_add(&text, text.len ? "; " : "");
+        str_addn(&text, exception, n < 300 ? n : 300);
     }
     if (!text.len)
         str_addn(&text, last, strcspn(last, "\n"));
@@ -70,9 +88,9 @@ static const char *advice(const char *said)
                                       "--find-links DIR --no-index takes wheels from a directory"},
         {"recursive", "the requirements files name each other in a circle: take one of the \"-r\" "
                       "lines out"},
-        {"Failed to build", "it must be compiled and cannot: see above; \"--only-binary :all:\" as "
+        {"Failed to build", "it must be built and cannot: \"--only-binary :all:\" as "
                             "a line of the requirements takes only what is built already"},
-        {"subprocess-exited-with-error", "it must be compiled and cannot: \"--only-binary :all:\" "
+        {"subprocess-exited-with-error", "it must be built and cannot: \"--only-binary :all:\" "
                                          "as a line of the requirements takes only what is built"},
         {"No matching distribution",
          "nothing there fits this interpreter: --index-url or --find-links may name another place; "
