@@ -47,9 +47,10 @@ static void add_target(struct strv *targets, const struct audit_place *p, json_t
         strv_add(targets, text_at(ext, "module"));
 }
 
-static bool is_foreign(json_t *ext)
+/* Foreign or damaged: that is known without loading it, which might end in a signal. */
+static bool is_decided(json_t *ext)
 {
-    return str_eq(text_at(ext, "verdict"), "foreign");
+    return !json_is_null(json_object_get(ext, "verdict"));
 }
 
 /* What the distribution lets an application import is one extension module, which is imported
@@ -75,7 +76,7 @@ static void collect(struct batch *b, const struct audit_place *p, json_t *rows)
             import = batch_add(b, row);
         json_array_foreach(modules, k, name) if (import)
             strv_add(&import->targets, json_string_value(name));
-        json_array_foreach(json_object_get(row, "extensions"), k, ext) if (!is_foreign(ext))
+        json_array_foreach(json_object_get(row, "extensions"), k, ext) if (!is_decided(ext))
             add_target(&batch_add(b, ext)->targets, p, ext);
     }
 }
@@ -131,7 +132,8 @@ static void together_targets(const struct audit_place *p, json_t *rows, struct s
             continue;
         }
         json_array_foreach(modules, k, name) strv_add(targets, json_string_value(name));
-        if (!json_is_true(json_object_get(row, "distribution")) && first && !is_foreign(first))
+        bool whole = !audit_is_broken(text_at(first, "verdict"));
+        if (!json_is_true(json_object_get(row, "distribution")) && first && whole)
             add_target(targets, p, first);
     }
 }

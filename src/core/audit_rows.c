@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -63,9 +64,24 @@ static char *wheel_text(json_t *tags, const char *series)
     return xasprintf("%s%s", text, local && best > WHEEL_NO_ABI ? ", local" : "");
 }
 
+/* The dynamic linker says of a file for another machine that it is not there. Owned; NULL: it is
+ * for this one, or that cannot be told. */
+static char *other_machine(json_t *answer)
+{
+    struct utsname host;
+    const char *machine = text_at(answer, "machine");
+    if (!machine || uname(&host) < 0 || str_eq(machine, host.machine) ||
+        (!str_eq(host.machine, "x86_64") && !str_eq(host.machine, "aarch64")))
+        return NULL;
+    return xasprintf("built for %s, this machine is %s", machine, host.machine);
+}
+
 /* What the import system of this interpreter cannot load; owned, NULL: it can. */
 static char *foreign(json_t *ext, json_t *answer, const char *ours)
 {
+    char *machine = other_machine(answer);
+    if (machine)
+        return machine;
     const char *abi = text_at(answer, "abi");
     if (abi && !str_eq(abi, ours) && !str_eq(abi, "abi3t"))
         return xasprintf("built for %s, this interpreter loads %s", abi, ours);
@@ -103,10 +119,11 @@ static json_t *make_extension(json_t *list, json_t *ext, const char *ours)
     if (rc < 0)
         answer = json_pack("{s:n, s:o}", "answer", "error", text_json(err_message()));
     err_clear();
-    autofree char *why = foreign(ext, answer, ours);
-    json_t *made = json_pack("{s:O, s:O, s:o?, s:o, s:n}", "module", json_object_get(ext, "module"),
-                             "file", json_object_get(ext, "file"), "verdict",
-                             why ? json_string("foreign") : NULL, "why", text_json(why), "gil");
+    autofree char *why = rc < 0 ? xstrdup(text_at(answer, "error")) : foreign(ext, answer, ours);
+    json_t *verdict = !why ? json_null() : json_string(rc < 0 ? "error" : "foreign");
+    json_t *made =
+        json_pack("{s:O, s:O, s:o, s:o, s:n}", "module", json_object_get(ext, "module"), "file",
+                  json_object_get(ext, "file"), "verdict", verdict, "why", text_json(why), "gil");
     json_object_set_new(made, "static", answer);
     return made;
 }
