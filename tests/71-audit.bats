@@ -380,6 +380,13 @@ there() { grep -qx "$1" <<<"$THERE" || skip "this machine's mirror has no $1"; }
 	query 'r["isolation"]["network"] == "none" and "unreachable" in lib["caller"]["why"]'
 	run --separate-stderr ungil audit --json --net "${REAL}t" caller.so
 	query 'r["isolation"]["network"] == "open" and "refused" in lib["caller"]["why"]'
+	# a user namespace that may have no network namespaces below it
+	unshare -Ur true 2>/dev/null || return 0
+	run --separate-stderr unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"' sh \
+		timeout 60 "$UNGIL" audit --json "${REAL}t" caller.so
+	assert_exit 1
+	[[ $stderr == *"warning: what is imported can reach the network: "* ]] || fail "$stderr"
+	query 'r["isolation"]["network"] == "open" and r["isolation"]["network_why"] and "refused" in lib["caller"]["why"]'
 }
 
 @test "interrupted: it ends at once and leaves nothing running or lying about" {
