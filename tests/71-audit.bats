@@ -350,6 +350,17 @@ there() { grep -qx "$1" <<<"$THERE" || skip "this machine's mirror has no $1"; }
 	run --separate-stderr ungil audit --json "${REAL}t" good.cpython-39-x86_64-linux-gnu.so
 	assert_exit 1
 	query 'lib["good"]["verdict"] == "foreign"'
+	# the stable ABI of the GIL build: this interpreter takes the name, and is not made for the contents
+	cc -shared -fPIC -w -I"$(dirname "$GIL")/../include/python$SERIES" -o stable.abi3.so -x c - <<-END
+		#define Py_LIMITED_API 0x030a0000
+		#include <Python.h>
+		static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "stable", NULL, 0, NULL};
+		PyMODINIT_FUNC PyInit_stable(void) { return PyModule_Create(&def); }
+	END
+	run --separate-stderr ungil audit --json "${REAL}t" stable.abi3.so
+	assert_exit 1
+	query 'lib["stable"]["verdict"] in ("crashed", "error") and lib["stable"]["extensions"][0]["static"]["abi"] == "abi3"'
+	query 'lib["stable"]["verdict"] == "error" or "compiled for a build with the GIL" in lib["stable"]["why"]'
 	for target in /nowhere /dev/null /bin/sh; do
 		run ungil audit "${REAL}t" $target
 		assert_exit 2

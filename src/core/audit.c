@@ -308,7 +308,7 @@ static int judge(json_t *report, const struct audit_opts *opts)
 
 static int identify(const struct audit_opts *opts, json_t **listing)
 {
-    int rc = audit_list(opts->python, NULL, opts, listing);
+    int rc = audit_list(opts->python, NULL, true, opts, listing);
     if (rc < 0)
         return rc;
     json_t *i = json_object_get(json_array_get(*listing, 0), "interpreter");
@@ -340,6 +340,8 @@ static int run_places(const struct audit_opts *opts, struct audit_place *places,
         rc = audit_place_prepare(&places[i], opts, interpreter);
     if (rc == 0)
         json_object_set_new(report, "isolation", isolation(opts));
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = audit_place_list(&places[i], opts, interpreter);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = run_place(&places[i], opts, interpreter, audited);
     confine_kill_all();

@@ -83,7 +83,9 @@ static char *foreign(json_t *ext, json_t *answer, const char *ours)
     if (machine)
         return machine;
     const char *abi = text_at(answer, "abi");
-    if (abi && !str_eq(abi, ours) && !str_eq(abi, "abi3t"))
+    /* "abi3" is in this interpreter's list of suffixes, though made for another layout of objects:
+     * what comes of it is for the import to show */
+    if (abi && !str_eq(abi, ours) && !str_starts(abi, "abi3"))
         return xasprintf("built for %s, this interpreter loads %s", abi, ours);
     if (json_is_false(json_object_get(ext, "ours")))
         return xasprintf("its name says that it is for another interpreter than %s", ours);
@@ -300,8 +302,20 @@ static void take_gil(json_t *row, json_t *gil)
     json_object_set_new(row, "gil", json_string(now));
 }
 
+/* Objects have another layout there: what is compiled for it may crash at any point. */
+static void explain_crash(json_t *ext)
+{
+    json_t *fits = json_object_get(json_object_get(ext, "static"), "free_threaded_abi");
+    const char *why = text_at(ext, "why");
+    if (!str_eq(text_at(ext, "verdict"), "crashed") || !json_is_false(fits))
+        return;
+    autofree char *more = xasprintf("%s; it is compiled for a build with the GIL", why);
+    json_object_set_new(ext, "why", text_json(more));
+}
+
 static void take_extension(json_t *row, json_t *ext, json_t *rows, json_t *stdlib)
 {
+    explain_crash(ext);
     json_t *gil = json_object_get(ext, "gil");
     merge(json_object_get(row, "culprits"), json_object_get(ext, "culprits"), rows, stdlib);
     take_gil(row, gil);

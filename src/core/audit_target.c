@@ -161,15 +161,19 @@ void audit_places_free(struct audit_place *places, size_t n)
     free(places);
 }
 
-int audit_list(const char *python, const struct strv *paths, const struct audit_opts *opts,
-               json_t **listing)
+int audit_list(const char *python, const struct strv *paths, bool bare,
+               const struct audit_opts *opts, json_t **listing)
 {
+    autostrv options = {0};
+    if (bare)
+        strv_add(&options, "-S");
     json_t *params = json_object();
     if (paths && paths->n)
         json_object_set_new(params, "paths", texts_json(paths));
     struct kernel_run run = {.python = python,
                              .kernel = "audit_list",
                              .params = params,
+                             .options = &options,
                              .seconds = list_seconds,
                              .progress = opts->limits.progress};
     int rc = kernel_run(&run, listing);
@@ -340,37 +344,35 @@ static int same_kind(const struct audit_place *p, json_t *theirs, json_t *ours)
         "make one with \"PYTHON -m venv DIR\", or audit its \"pip freeze\" as a requirements file");
 }
 
-static int prepare_venv(struct audit_place *p, const struct audit_opts *opts, json_t *interpreter)
-{
-    str_set(&p->python, xasprintf("%s/bin/python", p->scratch ? p->scratch : p->label));
-    if (!fs_exists(p->python))
-        return err_hint(fail(E_USAGE, "%s has no interpreter", p->label),
-                        "what its bin/python points to is gone; make the environment again");
-    int rc = audit_list(p->python, NULL, opts, &p->listing);
-    if (rc < 0)
-        return rc;
-    return same_kind(p, json_object_get(json_array_get(p->listing, 0), "interpreter"), interpreter);
-}
-
 int audit_place_prepare(struct audit_place *p, const struct audit_opts *opts, json_t *interpreter)
 {
     int rc = 0;
     p->python = path_absolute(opts->python);
-    switch (p->kind) {
-    case AUDIT_VENV:
-        return prepare_venv(p, opts, interpreter);
-    case AUDIT_REQUIREMENTS:
+    if (p->kind == AUDIT_REQUIREMENTS)
         rc = audit_pip(p, opts);
-        return rc < 0 ? rc : prepare_venv(p, opts, interpreter);
-    case AUDIT_WHEELS:
+    if (p->kind == AUDIT_WHEELS)
         rc = prepare_wheels(p, json_string_value(json_object_get(interpreter, "series")));
-        break;
-    case AUDIT_INSTALLED:
-    case AUDIT_DIRECTORY:
-    case AUDIT_EXTENSION:
-        break;
-    }
-    if (rc < 0 || p->kind == AUDIT_EXTENSION || (p->kind == AUDIT_WHEELS && p->paths.n == 0))
+    if (rc < 0 || (p->kind != AUDIT_VENV && p->kind != AUDIT_REQUIREMENTS))
         return rc;
-    return audit_list(p->python, &p->paths, opts, &p->listing);
+    autofree char *python = xasprintf("%s/bin/python", p->scratch ? p->scratch : p->label);
+    str_set(&p->python, path_absolute(python));
+    if (!fs_exists(p->python))
+        return err_hint(fail(E_USAGE, "%s has no interpreter", p->label),
+                        "what its bin/python points to is gone; make the environment again");
+    return 0;
+}
+
+int audit_place_list(struct audit_place *p, const struct audit_opts *opts, json_t *interpreter)
+{
+    if (p->kind == AUDIT_WHEELS && p->paths.n == 0)
+        return 0;
+    /* of one file, the interpreter alone: its directory may hold anything */
+    const struct strv *paths = p->kind == AUDIT_EXTENSION ? NULL : &p->paths;
+    int rc = audit_list(p->python, paths, p->bare, opts, &p->listing);
+    if (rc == 0 && p->kind == AUDIT_EXTENSION)
+        while (json_array_size(p->listing) > 1)
+            json_array_remove(p->listing, 1);
+    if (rc < 0 || (p->kind != AUDIT_VENV && p->kind != AUDIT_REQUIREMENTS))
+        return rc;
+    return same_kind(p, json_object_get(json_array_get(p->listing, 0), "interpreter"), interpreter);
 }

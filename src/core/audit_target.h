@@ -39,13 +39,16 @@ const char *audit_kind_name(enum audit_kind kind);
 int audit_places(const struct audit_opts *opts, struct audit_place **places, size_t *n);
 void audit_places_free(struct audit_place *places, size_t n);
 
-/* Makes one ready to be imported and lists it: unpacks, runs pip. `interpreter`: what audit_list.py
- * says of the one that was asked for. E_USAGE when a venv is of another kind. */
+/* Makes one ready to be imported: unpacks, runs pip. `interpreter`: what audit_list.py says of the
+ * one that was asked for. Nothing of the target is executed, but by pip. */
 int audit_place_prepare(struct audit_place *p, const struct audit_opts *opts, json_t *interpreter);
+/* Lists what is in it. This runs its .pth files, so it comes after confining. E_USAGE when a venv
+ * is of another kind than `interpreter`. */
+int audit_place_list(struct audit_place *p, const struct audit_opts *opts, json_t *interpreter);
 
-/* Runs audit_list.py; *listing is an array, owned. */
-int audit_list(const char *python, const struct strv *paths, const struct audit_opts *opts,
-               json_t **listing);
+/* Runs audit_list.py; *listing is an array, owned. `bare`: with -S, so that no .pth file is run. */
+int audit_list(const char *python, const struct strv *paths, bool bare,
+               const struct audit_opts *opts, json_t **listing);
 
 /* Installs a requirements file into a new virtual environment in p->scratch (audit_pip.c). */
 int audit_pip(struct audit_place *p, const struct audit_opts *opts);

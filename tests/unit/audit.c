@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/audit_probe.h"
+#include "core/audit_rows.h"
 #include "tap.h"
 
 #define BEGIN(i)    "{\"token\": \"T\", \"begin\": " #i "}\n"
@@ -142,8 +143,70 @@ static void test_several(void)
     json_decref(r);
 }
 
+/* A row with the extension `a` of distribution Dist-A, and what was said and seen of it. */
+static json_t *row_with(const char *answer, bool on, const char *verdict)
+{
+    json_t *ext = json_pack("{s:s, s:s, s:s, s:b, s:[], s:n, s:{s:s}}", "module", "pkg.a", "file",
+                            "/nowhere/a.so", "verdict", verdict, "gil", on, "culprits", "why",
+                            "static", "answer", answer);
+    if (on)
+        json_array_append_new(json_object_get(ext, "culprits"),
+                              json_pack("{s:s, s:n}", "module", "pkg.a", "file"));
+    json_t *row =
+        json_pack("{s:s, s:b, s:[o]}", "library", "Dist_A", "distribution", 1, "extensions", ext);
+    json_t *rows = json_pack("[O]", row);
+    audit_row_conclude(row, rows, NULL);
+    json_decref(rows);
+    return row;
+}
+
+static size_t contradictions(const char *answer, bool on, const char *verdict)
+{
+    json_t *row = row_with(answer, on, verdict);
+    size_t n = json_array_size(json_object_get(row, "contradictions"));
+    json_decref(row);
+    return n;
+}
+
+static void test_contradictions(void)
+{
+    is_int((long long)contradictions("declares", true, "on"), 1, "declared, and yet the culprit");
+    is_int((long long)contradictions("does not declare", false, "off"), 1,
+           "undeclared, and yet off");
+    is_int((long long)contradictions("declares", false, "off"), 0, "declared, and off");
+    is_int((long long)contradictions("does not declare", true, "on"), 0, "undeclared, and on");
+    is_int((long long)contradictions("cannot tell", true, "on"), 0,
+           "what cannot tell contradicts nothing");
+    is_int((long long)contradictions("does not declare", false, "crashed"), 0,
+           "what crashed says nothing about it");
+}
+
+static bool allowed(bool on, const char *verdict, const char *name)
+{
+    json_t *row = row_with("", on, verdict);
+    autostrv allow = {0}, used = {0};
+    strv_add(&allow, name);
+    bool yes = audit_row_allowed(row, &allow, &used);
+    ok(yes == (used.n == 1) || !yes, "  what is allowed is counted as used");
+    json_decref(row);
+    return yes;
+}
+
+static void test_allowed(void)
+{
+    ok(allowed(true, "on", "dist-a"), "a distribution, spelt as the index does");
+    ok(allowed(true, "on", "pkg.a"), "the module that is the culprit");
+    ok(allowed(true, "on", "pkg"), "the package that it is in");
+    ok(!allowed(true, "on", "pk"), "not the beginning of a name");
+    ok(!allowed(true, "on", "pkg.a.b"), "not a module below it");
+    ok(allowed(false, "crashed", "pkg.a"), "one that crashes");
+    ok(!allowed(false, "crashed", "other"), "not another one");
+}
+
 int main(void)
 {
+    test_contradictions();
+    test_allowed();
     test_culprits();
     test_endings();
     test_errors();
