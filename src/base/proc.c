@@ -125,10 +125,17 @@ static int arrange_descriptors(const struct proc_opts *o)
     return 0;
 }
 
-static void limit(int what, unsigned long most)
+/* In the child. */
+static void set_limits(const struct proc_opts *o)
 {
-    if (most)
-        setrlimit(what, &(struct rlimit){most, most});
+    if (o->memory_limit)
+        setrlimit(RLIMIT_AS, &(struct rlimit){o->memory_limit, o->memory_limit});
+    if (o->data_limit)
+        setrlimit(RLIMIT_DATA, &(struct rlimit){o->data_limit, o->data_limit});
+    if (o->data_limit)
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    if (o->file_limit)
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){o->file_limit, o->file_limit});
 }
 
 static void child(const struct strv *argv, const struct proc_opts *o, char *const *envp,
@@ -150,11 +157,7 @@ static void child(const struct strv *argv, const struct proc_opts *o, char *cons
 #else
     (void)parent;
 #endif
-    limit(RLIMIT_AS, o->memory_limit);
-    limit(RLIMIT_DATA, o->data_limit);
-    limit(RLIMIT_FSIZE, o->file_limit);
-    if (o->data_limit)
-        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    set_limits(o);
     int up = fcntl(report, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
     if (up >= 0 && (!o->cwd || chdir(o->cwd) == 0) && arrange_descriptors(o) == 0)
         execve(argv->v[0], argv->v, envp);

@@ -221,7 +221,9 @@ const struct verb cmd_audit = {
         "extension: module, file, verdict, gil (true, false, null), culprits, why, needs, seconds, "
         "and static (answer: declares, does not declare, cannot tell; why, init, abi, machine and "
         "more). import and together: verdict, gil, culprits, at (the module that failed), why, "
-        "needs, seconds, imports (module, verdict, why, needs, seconds), at_start; together also "
+        "needs, seconds, imports (module, verdict, why, needs, seconds), at_start, finished (it "
+        "came "
+        "to its own end); together also "
         "left_out (what crashed or hung alone).",
     .run = run,
     .options = options,
