@@ -64,8 +64,7 @@ static char *note_cell(json_t *row)
 {
     autostr note = {0};
     const char *why = text_at(row, "why"), *more = text_at(row, "note");
-    if (json_is_true(json_object_get(row, "allowed")) && !str_eq(text_at(row, "verdict"), "off") &&
-        !str_eq(text_at(row, "verdict"), "none"))
+    if (str_eq(text_at(row, "counts"), "allowed"))
         str_add(&note, "allowed; ");
     if (json_array_size(json_object_get(row, "contradictions")))
         str_add(&note, "see below; ");
@@ -275,8 +274,8 @@ void audit_print(json_t *report, bool markdown)
     }
 }
 
-/* Names of the rows with one of these verdicts that are not allowed, "a, b, c"; owned. */
-static char *names_with(json_t *report, bool on)
+/* Names of the rows that count for this in the verdict, "a, b, c"; owned. */
+static char *names_with(json_t *report, const char *counts)
 {
     autostrv names = {0};
     size_t i, k;
@@ -284,10 +283,7 @@ static char *names_with(json_t *report, bool on)
     json_array_foreach(json_object_get(report, "audited"), i, place)
         json_array_foreach(json_object_get(place, "libraries"), k, row)
     {
-        const char *said = text_at(row, "verdict");
-        bool is_on = str_eq(text_at(row, "gil"), "on") || str_eq(said, "undeclared");
-        bool fine = str_eq(said, "off") || str_eq(said, "none");
-        if (json_is_true(json_object_get(row, "allowed")) || (on ? !is_on : fine || is_on))
+        if (!str_eq(text_at(row, "counts"), counts))
             continue;
         if (names.n == 5)
             strv_add(&names, "...");
@@ -300,7 +296,7 @@ static char *names_with(json_t *report, bool on)
 char *audit_summary(json_t *report)
 {
     bool is_static = json_is_true(json_object_get(report, "static"));
-    autofree char *on = names_with(report, true), *failed = names_with(report, false);
+    autofree char *on = names_with(report, "on"), *failed = names_with(report, "failed");
     if (str_eq(text_at(report, "verdict"), "on"))
         return xasprintf("%s: %s",
                          is_static ? "not declared to run without the GIL"

@@ -273,14 +273,10 @@ static void judge_place(json_t *place, const struct strv *allow, struct verdict 
     json_t *row;
     json_array_foreach(json_object_get(place, "libraries"), i, row)
     {
-        const char *said = text_at(row, "verdict");
-        bool allowed = audit_row_allowed(row, allow, &v->used);
-        json_object_set_new(row, "allowed", json_boolean(allowed));
-        bool on = str_eq(text_at(row, "gil"), "on") || str_eq(said, "undeclared");
-        if (allowed)
-            continue;
-        v->on = v->on || on;
-        v->broken = v->broken || audit_is_broken(said) || str_eq(said, "cannot tell");
+        const char *counts = audit_row_counts(row, allow, &v->used);
+        json_object_set_new(row, "counts", text_json(counts));
+        v->on = v->on || str_eq(counts, "on");
+        v->broken = v->broken || str_eq(counts, "failed");
     }
     json_t *startup = json_object_get(place, "at_start");
     if (json_array_size(startup) && !audit_culprits_allowed(startup, allow, &v->used))

@@ -388,31 +388,43 @@ bool audit_culprits_allowed(json_t *culprits, const struct strv *allow, struct s
     return json_array_size(culprits) && good == json_array_size(culprits);
 }
 
-/* What fails in it: every extension that does is named. */
-static bool failures_allowed(json_t *row, const struct strv *allow, struct strv *used)
+static bool fails(const char *verdict)
 {
-    size_t i, failed = 0, good = 0;
+    return audit_is_broken(verdict) || str_eq(verdict, "cannot tell");
+}
+
+/* Whether something in it failed; *allowed: and every extension that did is named. */
+static bool has_failures(json_t *row, const struct strv *allow, struct strv *used, bool *allowed)
+{
+    json_t *import = json_object_get(row, "import"),
+           *extensions = json_object_get(row, "extensions");
     json_t *ext;
-    json_array_foreach(json_object_get(row, "extensions"), i, ext)
+    size_t i, failed = 0, good = 0;
+    json_array_foreach(extensions, i, ext)
     {
-        const char *verdict = text_at(ext, "verdict");
-        if (!audit_is_broken(verdict) && !str_eq(verdict, "undeclared") &&
-            !str_eq(verdict, "cannot tell"))
+        if (!fails(text_at(ext, "verdict")))
             continue;
         failed++;
         good += named(text_at(ext, "module"), allow, used);
     }
-    const char *import = text_at(json_object_get(row, "import"), "verdict");
-    return failed && failed == good && !(import && audit_is_broken(import));
+    /* of the whole: the names of extensions cannot answer for it */
+    bool whole =
+        import ? fails(text_at(import, "verdict")) : i == 0 && fails(text_at(row, "verdict"));
+    *allowed = good == failed && !whole;
+    return failed || whole;
 }
 
-bool audit_row_allowed(json_t *row, const struct strv *allow, struct strv *used)
+const char *audit_row_counts(json_t *row, const struct strv *allow, struct strv *used)
 {
-    bool by_name = named(text_at(row, "library"), allow, used);
-    bool on = str_eq(text_at(row, "gil"), "on");
-    bool all = on && audit_culprits_allowed(json_object_get(row, "culprits"), allow, used);
-    bool rest = failures_allowed(row, allow, used);
-    return by_name || (on ? all : rest);
+    bool by_name = named(text_at(row, "library"), allow, used), rest = false;
+    bool on = str_eq(text_at(row, "gil"), "on") || str_eq(text_at(row, "verdict"), "undeclared");
+    bool culprits = on && audit_culprits_allowed(json_object_get(row, "culprits"), allow, used);
+    bool failed = has_failures(row, allow, used, &rest);
+    if (!on && !failed)
+        return NULL;
+    if (by_name || ((!on || culprits) && (!failed || rest)))
+        return "allowed";
+    return on && !culprits ? "on" : "failed";
 }
 
 static int compare_rows(const void *a, const void *b)

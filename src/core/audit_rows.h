@@ -27,8 +27,10 @@ void audit_row_conclude(json_t *row, json_t *rows, json_t *stdlib);
 /* The distribution that a culprit {module, file} belongs to, into it. */
 void audit_locate(json_t *culprit, json_t *rows, json_t *stdlib);
 
-/* Whether `allow` names this row, or every culprit of it; what it used is added to `used`. */
-bool audit_row_allowed(json_t *row, const struct strv *allow, struct strv *used);
+/* What a row counts for in the verdict: "on", "failed", "allowed" (both, but for `allow`, which
+ * names it, or every culprit and every extension that failed); NULL: nothing is wrong with it. What
+ * of `allow` that used is added to `used`. */
+const char *audit_row_counts(json_t *row, const struct strv *allow, struct strv *used);
 bool audit_culprits_allowed(json_t *culprits, const struct strv *allow, struct strv *used);
 
 /* Worst first. */

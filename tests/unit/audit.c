@@ -181,26 +181,36 @@ static void test_contradictions(void)
            "what crashed says nothing about it");
 }
 
-static bool allowed(bool on, const char *verdict, const char *name)
+/* What it counts for when `name` is allowed. */
+static void counts_is(json_t *row, const char *name, const char *expected, const char *what)
 {
-    json_t *row = row_with("", on, verdict);
     autostrv allow = {0}, used = {0};
     strv_add(&allow, name);
-    bool yes = audit_row_allowed(row, &allow, &used);
-    ok(yes == (used.n == 1) || !yes, "  what is allowed is counted as used");
+    const char *counts = audit_row_counts(row, &allow, &used);
+    is_str(counts, expected, what);
+    ok(!str_eq(counts, "allowed") || used.n == 1, "  what is allowed is counted as used");
     json_decref(row);
-    return yes;
 }
 
 static void test_allowed(void)
 {
-    ok(allowed(true, "on", "dist-a"), "a distribution, spelt as the index does");
-    ok(allowed(true, "on", "pkg.a"), "the module that is the culprit");
-    ok(allowed(true, "on", "pkg"), "the package that it is in");
-    ok(!allowed(true, "on", "pk"), "not the beginning of a name");
-    ok(!allowed(true, "on", "pkg.a.b"), "not a module below it");
-    ok(allowed(false, "crashed", "pkg.a"), "one that crashes");
-    ok(!allowed(false, "crashed", "other"), "not another one");
+    counts_is(row_with("", false, "off"), "x", NULL, "all is well");
+    counts_is(row_with("", true, "on"), "dist-a", "allowed",
+              "a distribution, as the index spells it");
+    counts_is(row_with("", true, "on"), "pkg.a", "allowed", "the module that is the culprit");
+    counts_is(row_with("", true, "on"), "pkg", "allowed", "the package that it is in");
+    counts_is(row_with("", true, "on"), "pk", "on", "not the beginning of a name");
+    counts_is(row_with("", true, "on"), "pkg.a.b", "on", "not a module below it");
+    counts_is(row_with("", false, "crashed"), "pkg.a", "allowed", "one that crashes");
+    counts_is(row_with("", false, "crashed"), "other", "failed", "not another one");
+    json_t *both = row_with("", true, "on");
+    json_array_append_new(json_object_get(both, "extensions"),
+                          json_pack("{s:s, s:s}", "module", "pkg.b", "verdict", "crashed"));
+    json_incref(both);
+    json_incref(both);
+    counts_is(both, "pkg.a", "failed", "a culprit that is allowed does not hide another's crash");
+    counts_is(both, "pkg.b", "on", "nor the other way round");
+    counts_is(both, "pkg", "allowed", "unless both are");
 }
 
 int main(void)
