@@ -24,6 +24,7 @@ struct relocation {
     const char *prefix, *configured, *final;
     const char *build_dir; /* NULL: none */
     char *real_build_dir;  /* its physical path when that is another one */
+    char *link_with;       /* what a static libpython needs; NULL: there is a shared one */
     struct strv compile;   /* .py files that were rewritten, whose .pyc are gone */
 };
 
@@ -108,8 +109,8 @@ static char *as_build_details(const struct relocation *r, const char *text, size
 
 static char *as_pkgconfig(const struct relocation *r, const char *text, size_t size)
 {
-    (void)r, (void)size;
-    return rewrite_pkgconfig(text);
+    (void)size;
+    return rewrite_pkgconfig(text, r->link_with);
 }
 
 static char *as_script(const struct relocation *r, const char *text, size_t size)
@@ -143,6 +144,38 @@ static int each_file(const struct relocation *r, const char *dir, const char *su
         rc = rewrite_file(r, file, how, NULL);
     }
     return rc;
+}
+
+/* The first name in a directory with this beginning, as a path; owned, NULL when there is none. */
+static char *first_with(const char *dir, const char *beginning)
+{
+    autostrv names = {0};
+    if (fs_list(dir, &names) < 0)
+        err_clear();
+    for (size_t i = 0; i < names.n; i++)
+        if (str_starts(names.v[i], beginning))
+            return path_join(dir, names.v[i]);
+    return NULL;
+}
+
+/* What to link with a static libpython, from the Makefile of the build; owned, NULL when there is a
+ * shared one or no Makefile. */
+static char *link_flags(const char *prefix)
+{
+    autofree char *lib = path_join(prefix, "lib");
+    autostrv names = {0};
+    if (fs_list(lib, &names) < 0)
+        err_clear();
+    for (size_t i = 0; i < names.n; i++)
+        if (str_starts(names.v[i], "libpython") && !str_ends(names.v[i], ".a"))
+            return NULL;
+    autofree char *library = first_with(lib, "python");
+    autofree char *config = library ? first_with(library, "config-") : NULL;
+    autofree char *makefile = config ? path_join(config, "Makefile") : NULL;
+    autofree char *text = NULL;
+    if (!makefile || fs_read_text(makefile, &text) < 0)
+        return NULL;
+    return rewrite_link_flags(text);
 }
 
 /* bin/ holds interpreters of 40 MB beside the scripts: only what begins with "#!" is read. */
@@ -277,12 +310,14 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
     struct relocation r = {
         .prefix = prefix, .configured = configured, .final = final, .build_dir = build_dir};
     r.real_build_dir = build_dir ? realpath(build_dir, NULL) : NULL;
+    r.link_with = link_flags(prefix);
     int rc = relocate_scripts(&r);
     if (rc == 0)
         rc = each_file(&r, "lib/pkgconfig", ".pc", as_pkgconfig);
     if (rc == 0)
         rc = relocate_libraries(&r);
     free(r.real_build_dir);
+    free(r.link_with);
     strv_free(&r.compile);
     return rc;
 }

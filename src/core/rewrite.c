@@ -98,13 +98,43 @@ static char *each_line(const char *text, char *(*line)(const char *line, void *a
 
 static char *pkgconfig_line(const char *line, void *arg)
 {
-    (void)arg;
-    return str_starts(line, "prefix=") ? xstrdup("prefix=${pcfiledir}/../..") : NULL;
+    const char *with = arg;
+    if (str_starts(line, "prefix="))
+        return xstrdup("prefix=${pcfiledir}/../..");
+    if (with && *with && str_starts(line, "Libs:") && strstr(line, " -lpython") &&
+        !str_ends(line, with)) {
+        autofree char *libs = xstrdup(line);
+        return xasprintf("%s %s", str_trim(libs), with);
+    }
+    return NULL;
 }
 
-char *rewrite_pkgconfig(const char *text)
+char *rewrite_pkgconfig(const char *text, const char *with)
 {
-    return each_line(text, pkgconfig_line, NULL);
+    return each_line(text, pkgconfig_line, (void *)with);
+}
+
+char *rewrite_link_flags(const char *makefile)
+{
+    static const char *const variables[] = {"\nLIBS=", "\nLIBM=", "\nLINKFORSHARED="};
+    autostrv words = {0};
+    for (size_t i = 0; i < lengthof(variables); i++) {
+        const char *line = strstr(makefile, variables[i]);
+        if (!line)
+            continue;
+        line += strlen(variables[i]);
+        autofree char *value = xstrndup(line, strcspn(line, "\n"));
+        strv_split(&words, value);
+    }
+    autostr flags = {0};
+    for (size_t i = 0; i < words.n; i++) {
+        /* In one word: pkg-config sorts words, and drops the second of two equal ones. */
+        bool pair = strcmp(words.v[i], "-Xlinker") == 0 && i + 1 < words.n;
+        str_addf(&flags, "%s%s%s", flags.len ? " " : "", pair ? "-Wl," : "",
+                 words.v[pair ? i + 1 : i]);
+        i += pair;
+    }
+    return str_take(&flags);
 }
 
 static char *build_details_line(const char *line, void *arg)
@@ -149,9 +179,20 @@ static char *between_echo_and_sed(const char *line)
     return xstrndup(from, (size_t)(to - from));
 }
 
+/* Upstream's --embed leaves out what extension modules need of a program with libpython in it. */
+static const char config_embed[] =
+    "PY_EMBED=0\n"
+    "# ungil: extension modules take the interpreter's symbols from the program itself.\n"
+    "if [ \"$PY_ENABLE_SHARED\" = \"0\" ] ; then\n"
+    "    LIBS_EMBED=\"$LIBS_EMBED $(sed -n 's/^LINKFORSHARED=[[:space:]]*//p' "
+    "\"$LIBPL/Makefile\")\"\n"
+    "fi";
+
 static char *config_line(const char *line, void *arg)
 {
     (void)arg;
+    if (strcmp(line, "PY_EMBED=0") == 0)
+        return xstrdup(config_embed);
     if (strcmp(line, "prefix_real=$(installed_prefix \"$0\")") == 0)
         return xstrdup(config_functions);
     if (str_starts(line, "prefix=\""))

@@ -16,15 +16,19 @@ char *rewrite_path(const char *text, const char *from, const char *to);
  * 127 or 255 bytes. NULL when the script has another interpreter. */
 char *rewrite_shebang(const char *text, const char *prefix);
 
-/* prefix=... -> the directory two above the .pc file. */
-char *rewrite_pkgconfig(const char *text);
+/* prefix=... -> the directory two above the .pc file. `with`: what a static libpython must be linked
+ * with ("-ldl -lm -Wl,-export-dynamic"), which upstream leaves out; NULL: it is a shared one. */
+char *rewrite_pkgconfig(const char *text, const char *with);
+/* That, from the text of config-3.14/Makefile; owned. */
+char *rewrite_link_flags(const char *makefile);
 
 /* build-details.json as PEP 739 wants relative paths: base_prefix from the file's own directory,
  * everything else from base_prefix. `prefix` as JSON writes it. */
 char *rewrite_build_details(const char *text, const char *prefix);
 
 /* python3.14-config: finds its prefix from its own real path, also through symlinks and with
- * spaces; paths in flags are escaped for a shell, as pkg-config does it. NULL when it is not that
+ * spaces; paths in flags are escaped for a shell, as pkg-config does it; with a static libpython,
+ * --embed exports the program's symbols, which extension modules need. NULL when it is not that
  * script. */
 char *rewrite_config_script(const char *text);
 

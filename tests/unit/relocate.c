@@ -49,8 +49,18 @@ static void shebangs(void)
 
 static void data_files(void)
 {
-    is_text(rewrite_pkgconfig("# x\nprefix=/opt/x\nexec_prefix=${prefix}\n"),
+    is_text(rewrite_pkgconfig("# x\nprefix=/opt/x\nexec_prefix=${prefix}\n", NULL),
             "# x\nprefix=${pcfiledir}/../..\nexec_prefix=${prefix}\n", "pkg-config");
+    autofree char *flags = rewrite_link_flags("A=1\nLINKFORSHARED=\t-Xlinker -export-dynamic\n"
+                                              "LIBS=\t\t-ldl \nLIBM=\t\t-lm\nLIBC=\t\t\n");
+    is_str(flags, "-ldl -lm -Wl,-export-dynamic", "what a static libpython is linked with");
+    is_text(rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t \nLibs.private: -ldl\n", flags),
+            "Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\nLibs.private: -ldl\n",
+            "the embedding program's .pc names all of it");
+    is_text(rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n",
+                              flags),
+            "Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n", "only once");
+    is_text(rewrite_pkgconfig("Libs:\n", flags), "Libs:\n", "the one for extensions stays");
     is_text(rewrite_build_details("{\n  \"base_prefix\": \"/v/3.14.7\",\n"
                                   "  \"base_interpreter\": \"/v/3.14.7/bin/python3.14\",\n"
                                   "  \"other\": \"/v/3.14.7t/bin\"\n}",
