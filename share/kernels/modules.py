@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-from ungil_kernel import check, described, done, gil_on, params
+from ungil_kernel import check, described, done, gil_on, params, wanted
 
 
 def ssl():
@@ -114,12 +114,14 @@ def trial(name):
 def examine(name, ft, required):
     before = gil_on()
     key = f"module:{name}"
+    if not wanted(key):
+        return
     try:
         seen = trial(name)
     except Exception as e:
         verdict = "fail" if required else "skip"
-        why = "the recipe requires it" if required else "optional, and not there"
-        check(key, "works", f"{type(e).__name__}: {e}", verdict, why)
+        reason = "the recipe requires it" if required else "optional, and not there"
+        check(key, "works", f"{type(e).__name__}: {e}", verdict, reason)
         return
     if seen is None:
         check(key, "works", None, "skip", "came with 3.14")
@@ -127,16 +129,19 @@ def examine(name, ft, required):
         check(key, "GIL off", "GIL on", "fail", "its import switches the GIL on", proof=True,
               culprits=[described(name)])
     else:
-        check(key, "works", seen, "pass", "required" if required else "optional")
+        check(key, "works", seen, "pass")
 
 
 def main():
     p = params()
     ft = p["variant"] == "ft"
+    named = [*p.get("require", []), *p.get("optional", [])]
     for name in p.get("require", []):
         examine(name, ft, True)
     for name in p.get("optional", []):
         examine(name, ft, False)
+    if not {"zstd", "compression.zstd"}.intersection(named):
+        examine("compression.zstd", ft, False)  # a feature of 3.14, whatever the recipe says
     done()
 
 

@@ -5,7 +5,7 @@ descriptor 3; what it imports may print on 1 and 2. The last line is {"done": tr
 without it was cut short and proves nothing. Started by hand, without a descriptor 3, a kernel
 answers on standard output.
 
-Works on CPython 3.13 and later, with and without the GIL.
+Works on CPython 3.8 and later, with and without the GIL.
 """
 
 import importlib
@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import warnings
 
 
@@ -28,31 +29,64 @@ def _open_channel():
 
 
 _channel = _open_channel()
+_lock = threading.Lock()
+
+
+_params = json.loads(sys.argv[1]) if len(sys.argv) > 1 and sys.argv[1][:1] == "{" else {}
 
 
 def params():
-    return json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    return _params
 
 
 def emit(**answer):
-    _channel.write(json.dumps(answer, ensure_ascii=False) + "\n")
-    _channel.flush()
+    with _lock:  # a line whole, also from threads
+        _channel.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        _channel.flush()
 
 
 def done():
     emit(done=True)
 
 
-def check(name, expected, seen, verdict, why, proof=False, culprits=()):
-    """One verdict. `proof` marks the checks without which a build is not proven free-threaded."""
-    answer = dict(check=name, expected=expected, seen=seen, verdict=verdict, why=why, proof=proof)
+_introduced = False
+
+
+def _introduce():
+    """Who answers here: ungil compares it between kernels."""
+    global _introduced
+    with _lock:
+        if _introduced:
+            return
+        _introduced = True
+    emit(interpreter={"version": sys.version.split(" (")[0], "prefix": sys.prefix,
+                      "abiflags": sys.abiflags})
+
+
+def wanted(name):
+    """Whether this check was asked for: "module" asks for "module:ssl" too."""
+    only = params().get("only")
+    return not only or name in only or name.split(":")[0] in only
+
+
+def check(name, expected, seen, verdict, reason=None, proof=False, culprits=()):
+    """One verdict: "pass", "fail", "skip" or "inconclusive"; `reason` says why it is not "pass".
+
+    `proof` marks the checks without which a build is not proven free-threaded. Why each check
+    matters is in ungil's own table.
+    """
+    _introduce()
+    answer = dict(check=name, expected=expected, seen=seen, verdict=verdict, reason=reason,
+                  proof=proof)
     if culprits:
         answer["culprits"] = list(culprits)
     emit(**answer)
 
 
-def compare(name, expected, seen, why, proof=False):
-    check(name, expected, seen, "pass" if expected == seen else "fail", why, proof)
+def compare(name, expected, seen, reason=None, proof=False):
+    """Passes when both are equal; `reason` is what it means when they are not."""
+    same = expected == seen
+    check(name, expected, seen, "pass" if same else "fail", None if same else reason, proof)
 
 
 def gil_on():
@@ -75,11 +109,30 @@ def described(name):
 
 
 _ENABLED_BY = re.compile(r"enabled to load module '([^']+)'")
+_REQUIRES = re.compile(r"# loading module '([^']+)', which requires the GIL")
 
 
 def named_in(text):
-    """The modules that CPython's RuntimeWarning says the GIL was switched on for."""
-    return _ENABLED_BY.findall(text)
+    """The modules for which CPython says that it switched the GIL on, in this order.
+
+    Its RuntimeWarning names the first one only, once. With -v, 3.13 and 3.14 name every one on
+    stderr and 3.15 all but the first: both together are all of them.
+    """
+    return list(dict.fromkeys(_ENABLED_BY.findall(text) + _REQUIRES.findall(text)))
+
+
+def culprits_of(*argv):
+    """The names of all that switch the GIL on in `PYTHON -v ARGV`, a process of its own.
+
+    Never with PYTHON_GIL=0 or -X gil=0: these silence both voices and hide every culprit.
+    """
+    try:
+        run = subprocess.run([sys.executable, "-B", "-v", "-W", "always", *argv], text=True,
+                             errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, timeout=60)
+    except subprocess.TimeoutExpired:
+        return []
+    return named_in(run.stderr)
 
 
 def watched_import(target):
@@ -116,7 +169,4 @@ def watched_import(target):
 
 def startup_culprits():
     """Who switched the GIL on before the first line of a kernel ran (a .pth file, say)."""
-    run = subprocess.run([sys.executable, "-I", "-B", "-v", "-c", "pass"], text=True,
-                         errors="replace", stdin=subprocess.DEVNULL, capture_output=True)
-    names = re.findall(r"# loading module '([^']+)', which requires the GIL", run.stderr)
-    return [described(n) for n in dict.fromkeys(names)]
+    return [described(n) for n in culprits_of("-I", "-c", "pass")]

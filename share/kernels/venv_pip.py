@@ -2,9 +2,10 @@
 
 Made in a temporary directory and removed again; pip is the one that CPython carries, so no network.
 
-Parameters: variant.
+Parameters: prefix, when ungil installed it: it must then have all of this.
 """
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -27,44 +28,50 @@ def call(argv):
     """(output, error). Nothing may be written into the prefix: its files are in the manifest."""
     env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PIP_CONFIG_FILE=os.devnull,
                PIP_DISABLE_PIP_VERSION_CHECK="1")
-    run = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                         errors="replace")
+    run = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, errors="replace")
     if run.returncode == 0:
         return run.stdout, None
     last = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:]
     return None, f"status {run.returncode}: " + "".join(last)
 
 
-def examine(where, ft):
+def examine(where, own):
     python = os.path.join(where, "bin", "python")
     _, error = call([sys.executable, "-I", "-B", "-m", "venv", where])
+    if error and not own and importlib.util.find_spec("ensurepip") is None:
+        for name in ("venv", "pip"):
+            check(name, "works", None, "skip",
+                  "this Python comes without ensurepip (on Debian it is in python3-venv)")
+        return
     if error:
-        check("venv", "made", error, "fail", "python -m venv")
+        check("venv", "made", error, "fail", "python -m venv does not work")
         check("pip", "works", None, "skip", "there is no environment to try it in")
         return
     text, error = call([python, "-I", "-B", "-c", INSIDE])
     if error:
-        check("venv", "made", "made", "pass", "python -m venv")
-        check("pip", "works", error, "fail", "pip in a new environment")
+        check("venv", "made", "made", "pass")
+        check("pip", "works", error, "fail", "pip does not work in a new environment")
         return
     inside = json.loads(text)
     same = os.path.realpath(inside["base"]) == os.path.realpath(sys.base_prefix)
     right = same and inside["gil"] == gil_on()
-    check("venv", {"base": sys.base_prefix, "gil": "on" if gil_on() else "off"},
-          {"base": inside["base"], "gil": "on" if inside["gil"] else "off"},
-          "pass" if right else "fail", "an environment must be of the same kind as its base")
+    state = {True: "GIL on", False: "GIL off"}
+    check("venv", f"{state[gil_on()]}, of {sys.base_prefix}",
+          f"{state[inside['gil']]}, of {inside['base']}", "pass" if right else "fail",
+          None if right else "the environment is not of the same kind as its base")
     _, error = call([os.path.join(where, "bin", "pip"), "--version"])
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     wanted = f"{tag}-{tag}{sys.abiflags}"
     seen = error or "-".join(inside["tag"].split("-")[:2])
-    check("pip", wanted, seen, "pass" if seen == wanted else "fail",
-          "the kind of wheel that it installs; pip " + inside["pip"])
+    good = seen == wanted
+    check("pip", wanted, seen, "pass" if good else "fail",
+          None if good else f"pip {inside['pip']} looks for wheels of another kind")
 
 
 def main():
-    ft = params()["variant"] == "ft"
     with tempfile.TemporaryDirectory(prefix="ungil-venv-") as where:
-        examine(os.path.join(where, "v"), ft)
+        examine(os.path.join(where, "v"), "prefix" in params())
     done()
 
 

@@ -96,7 +96,7 @@ static void show_proof(json_t *verify)
     json_array_foreach(checks, i, check)
     {
         const char *name = get(check, "check"), *verdict = get(check, "verdict"),
-                   *why = get(check, "why");
+                   *why = get(check, "reason");
         if (!name || !verdict)
             continue;
         if (strcmp(verdict, "pass") == 0) {

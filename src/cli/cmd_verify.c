@@ -7,19 +7,25 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "cli/cmd.h"
+#include "cli/junit.h"
 #include "cli/progress.h"
 #include "cli/root.h"
 #include "cli/table.h"
+#include "core/dirs.h"
 #include "core/manifest.h"
 #include "core/progress.h"
 #include "core/receipt.h"
 #include "core/recipe.h"
 #include "core/text_json.h"
 #include "core/verify.h"
+#include "core/verify_checks.h"
 
-/* --files, --import ("numpy,pandas") */
+/* --files, --import ("numpy,pandas"), --check ("gil-off,module"), --junit FILE, --timeout SECONDS
+ */
 static bool files;
-static const char *to_import;
+static const char *to_import, *to_check, *junit;
+static double timeout;
+static struct strv only; /* the words of --check */
 
 static void options(struct optset *set)
 {
@@ -29,6 +35,15 @@ static void options(struct optset *set)
     opt_add(set, (struct opt){"import", 0, OPT_STRING, &to_import, "MODULE[,MODULE]...",
                               "Import these as well, each alone, and fail if one switches the GIL "
                               "on. A MODULE with a slash is the path of an extension module."});
+    opt_add(set, (struct opt){"check", 0, OPT_STRING, &to_check, "CHECK[,CHECK]...",
+                              "Only these, by the names that the report uses; \"module\" means "
+                              "all that are called \"module:...\". The verdict is then \"passed\" "
+                              "at best."});
+    opt_add(set, (struct opt){"junit", 0, OPT_STRING, &junit, "FILE",
+                              "Write the result as JUnit XML, which CI systems read, too."});
+    opt_add(set, (struct opt){"timeout", 0, OPT_SECONDS, &timeout, "SECONDS",
+                              "End each of the programs after this time; its checks fail then. "
+                              "600 without this option."});
     opt_add_root(set);
     opt_add_json(set);
 }
@@ -46,34 +61,55 @@ static void worsen(struct findings *f, int status)
         f->status = status;
 }
 
-/* A value in a few words, owned; NULL when that would be long or say nothing. */
-static char *short_text(json_t *value)
+/* A value as text, owned; NULL when there is none. */
+static char *value_text(json_t *value)
 {
-    if (json_is_string(value) && *json_string_value(value))
-        return xstrdup(json_string_value(value));
-    if (json_is_null(value))
+    if (!value || json_is_null(value))
         return NULL;
-    autofree char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    return text && strlen(text) <= 44 ? steal(&text) : NULL;
+    return json_is_string(value) && *json_string_value(value)
+               ? xstrdup(json_string_value(value))
+               : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
+enum { WIDTH = 96, INDENT = 26 };
+
+/* "LABEL: TEXT" below the check's name, broken between words so that it fits. */
+static void print_note(const char *label, const char *text)
+{
+    autostrv words = {0};
+    int column = printf("%*s%s", INDENT, "", label);
+    strv_split(&words, text);
+    for (size_t i = 0; i < words.n; i++) {
+        int n = (int)strlen(words.v[i]);
+        if (i > 0 && column + 1 + n > WIDTH)
+            column = printf("\n%*s", INDENT + 1, "");
+        column += printf("%s%s", i > 0 ? " " : "", words.v[i]);
+    }
+    printf("\n");
 }
 
 static void print_check(json_t *check)
 {
     const char *said = json_string_value(json_object_get(check, "verdict"));
     const char *why = json_string_value(json_object_get(check, "why"));
-    autofree char *seen = short_text(json_object_get(check, "seen"));
-    const char *mark = !said || str_eq(said, "fail")  ? "FAIL"
-                       : str_eq(said, "inconclusive") ? "open"
-                                                      : said;
-    printf("  %-4s  %-24s  %s\n", mark, json_string_value(json_object_get(check, "check")),
-           seen ? seen : why);
-    if (str_eq(mark, "FAIL")) {
-        autofree char *expected = short_text(json_object_get(check, "expected"));
-        if (expected)
-            printf("        expected: %s\n", expected);
-    }
-    if (!str_eq(said, "pass") && seen && why)
-        printf("        %s\n", why);
+    const char *reason = json_string_value(json_object_get(check, "reason"));
+    autofree char *seen = value_text(json_object_get(check, "seen"));
+    autofree char *expected = value_text(json_object_get(check, "expected"));
+    bool passed = str_eq(said, "pass"), skipped = str_eq(said, "skip");
+    const char *mark = passed || skipped ? said : str_eq(said, "inconclusive") ? "open" : "FAIL";
+    bool one_line = skipped && !seen && reason && !common.verbose;
+    printf("  %-4s  %-17s ", mark, json_string_value(json_object_get(check, "check")));
+    const char *line = one_line ? reason : seen ? seen : "-";
+    if (strlen(line) <= WIDTH - INDENT)
+        printf(" %s\n", line);
+    else
+        printf(" %.*s...\n", WIDTH - INDENT - 3, line);
+    if (expected && (common.verbose || (!passed && !skipped)))
+        print_note("expected: ", expected);
+    if (reason && !one_line)
+        print_note("reason: ", reason);
+    if (why && (common.verbose || (!passed && !skipped)))
+        print_note("why it matters: ", why);
 }
 
 static void print_checks(const char *name, json_t *result)
@@ -89,7 +125,7 @@ static void print_checks(const char *name, json_t *result)
 static void note_failures(struct findings *f, const char *name, json_t *result,
                           enum verdict verdict)
 {
-    if (verdict == VERDICT_PROVEN || verdict == VERDICT_INCONCLUSIVE)
+    if (verdict < VERDICT_FAILED)
         return;
     autofree char *what = verify_failed(result);
     strv_addf(&f->bad, "%s %s: %s", name,
@@ -106,6 +142,8 @@ static int verify_one(struct findings *f, const char *name, struct verify_opts *
     for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
         strv_take(&import, strchr(w, '/') ? path_absolute(w) : xstrdup(w));
     v->import = &import;
+    v->only = &only;
+    v->seconds = timeout;
     v->who = name;
     v->progress = progress_display_begin();
     progress_stage(v->progress, name, "verify", 0);
@@ -126,14 +164,14 @@ static int verify_one(struct findings *f, const char *name, struct verify_opts *
     return 0;
 }
 
-/* An interpreter that ungil did not install: its name says what it must be. */
+/* An interpreter that ungil did not install: its name says what it must be, or else itself. */
 static int verify_path(struct findings *f, const char *path)
 {
     if (fs_is_dir(path) || !fs_exists(path))
         return err_hint(fail(E_USAGE, "%s is not an interpreter", path),
                         "give a NAME that \"ungil list\" shows, or the path of a python program");
     autofree char *python = path_absolute(path);
-    autofree char *flags = verify_promised_flags(python);
+    autofree char *flags = verify_flags(python);
     struct verify_opts v = {.python = python, .free_threaded = *flags == 't', .abiflags = flags};
     return verify_one(f, path, &v);
 }
@@ -154,6 +192,12 @@ static int verify_installed(struct findings *f, const struct store *s, const str
     autofree char *prefix = store_prefix(s, r->name);
     autofree char *python = root_python(s, r);
     autofree char *control = control_of(s, r);
+    autofree char *configured = dirs_configured_prefix(r->name);
+    autofree char *builds = dirs_cache("build");
+    autofree char *stage = path_join(s->root, "stage");
+    autostrv stale = {0};
+    strv_add(&stale, builds);
+    strv_add(&stale, stage);
     struct recipe *recipe = NULL;
     if (recipe_find(r->series, &recipe) < 0) {
         warn("%s: no module is required: %s", r->name, err_message());
@@ -161,6 +205,8 @@ static int verify_installed(struct findings *f, const struct store *s, const str
     }
     struct verify_opts v = {.python = python,
                             .prefix = prefix,
+                            .configured = configured,
+                            .stale = &stale,
                             .release = r->release,
                             .abiflags = flags,
                             .free_threaded = r->free_threaded,
@@ -239,11 +285,14 @@ static int verify_operand(struct findings *f, const struct store *s, const char 
 
 static int conclude(struct findings *f)
 {
+    int written = junit ? junit_write(junit, f->report) : 0;
     if (common.json) {
         int rc = print_json(json_pack("{s:i, s:O}", "format", 1, "verified", f->report));
         if (rc < 0)
             return rc;
     }
+    if (written < 0)
+        return written;
     autofree char *what = strv_join(&f->bad, "\n");
     return f->status < 0 ? fail((enum err)f->status, "%s", what) : 0;
 }
@@ -253,13 +302,19 @@ static int run(const struct strv *operands)
     autostore s;
     root_open(&s);
     struct findings f = {.report = json_array()};
-    int rc = operands->n == 0 ? verify_all(&f, &s) : 0;
+    autofree char *words = xstrdup(to_check ? to_check : "");
+    for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
+        strv_add(&only, w);
+    int rc = verify_check_names(&only);
+    if (rc == 0 && operands->n == 0)
+        rc = verify_all(&f, &s);
     for (size_t i = 0; rc == 0 && i < operands->n; i++)
         rc = verify_operand(&f, &s, operands->v[i]);
     if (rc == 0)
         rc = conclude(&f);
     json_decref(f.report);
     strv_free(&f.bad);
+    strv_free(&only);
     return rc;
 }
 

@@ -85,7 +85,7 @@ static int judge(const struct finish *f, const struct install_opts *opts)
 }
 
 static int verify(struct finish *f, const struct plan *plan, const struct source *source,
-                  const struct install_opts *opts)
+                  const struct store *store, const struct install_opts *opts)
 {
     const struct variant *v = f->build.variant;
     autofree char *python = finish_python(f->build.prefix, plan->recipe->series, v->suffix);
@@ -94,9 +94,17 @@ static int verify(struct finish *f, const struct plan *plan, const struct source
     /* The flags CPython gives itself: "t" without the GIL, "d" with debugging. */
     autofree char *abiflags = xasprintf("%s%s", v->free_threaded ? "t" : "",
                                         strv_has(&v->configure, "--with-pydebug") ? "d" : "");
+    autofree char *final = store_prefix(store, f->name);
+    autofree char *configured = dirs_configured_prefix(f->name);
+    autostrv stale = {0};
+    if (f->build.directory)
+        strv_add(&stale, f->build.directory);
     struct verify_opts o = {
         .python = python,
         .prefix = f->build.prefix,
+        .final = final,
+        .configured = configured,
+        .stale = &stale,
         .release = source->release,
         .free_threaded = v->free_threaded,
         .abiflags = abiflags,
@@ -191,7 +199,7 @@ int finish_all(struct finish *all, size_t n, const struct plan *plan, const stru
     if (rc == 0 && opts->share)
         rc = share(all, n);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = verify(&all[i], plan, source, opts);
+        rc = verify(&all[i], plan, source, store, opts);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = write_receipt(&all[i], plan, source, store, opts);
     return rc < 0 ? rc : proc_check();

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -11,16 +12,12 @@
 #include "core/kernel.h"
 #include "core/progress.h"
 #include "core/text_json.h"
+#include "core/verify_checks.h"
 
 static const int most_threads = 4; /* more show nothing that these do not */
 
-/* The seconds a kernel may take: several times what it needs on a slow machine. */
-static const double limit_short = 120, limit_long = 600;
-
-/* A free-threaded build is proven by these and no fewer: a check that was not answered fails. */
-static const char *const proofs[] = {"gil-off",      "build-flag",   "abiflags",        "soabi",
-                                     "version-text", "stdlib-alone", "stdlib-together", "parallel"};
-static const char *const expected_of_gil[] = {"gil-on", "build-flag", "stdlib-alone"};
+/* The seconds a kernel may take: many times what it needs on a slow machine. */
+static const double limit = 600;
 
 /* The parameters of all kernels; each takes what it knows. */
 static json_t *make_params(const struct verify_opts *o)
@@ -28,14 +25,21 @@ static json_t *make_params(const struct verify_opts *o)
     const char *flags = o->abiflags ? o->abiflags : o->free_threaded ? "t" : "";
     int cpus = cpu_count();
     json_t *p =
-        json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "variant", o->free_threaded ? "ft" : "gil",
-                  "abiflags", flags, "jobs", cpus, "threads",
-                  cpus < most_threads ? cpus : most_threads, "require", texts_json(o->required),
-                  "optional", texts_json(o->optional), "import", texts_json(o->import));
+        json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o}", "variant",
+                  o->free_threaded ? "ft" : "gil", "abiflags", flags, "jobs", cpus, "threads",
+                  cpus < most_threads ? cpus : most_threads, "cpus", cpus, "affinity",
+                  cpu_affinity(), "quota", cpu_quota(), "require", texts_json(o->required),
+                  "optional", texts_json(o->optional), "import", texts_json(o->import), "stale",
+                  texts_json(o->stale), "only", texts_json(o->only));
     if (o->release)
         json_object_set_new(p, "release", json_string(o->release));
-    if (o->prefix)
-        json_object_set_new(p, "prefix", json_string(o->prefix)); /* not checked when no UTF-8 */
+    /* Not checked when they are no UTF-8. */
+    if (o->prefix) {
+        json_object_set_new(p, "prefix", json_string(o->prefix));
+        json_object_set_new(p, "final", json_string(o->final ? o->final : o->prefix));
+        if (o->configured)
+            json_object_set_new(p, "configured", json_string(o->configured));
+    }
     return p;
 }
 
@@ -49,84 +53,155 @@ static json_t *find_check(json_t *checks, const char *name)
     return NULL;
 }
 
+/* One run of a verification. */
+struct verification {
+    const struct verify_opts *o;
+    json_t *params; /* of all kernels */
+    json_t *result, *checks;
+    json_t *speaker; /* who answered first: version and prefix */
+    char *impostor;  /* who answered as somebody else; NULL: nobody */
+};
+
+/* Adds a check, if it was asked for, with the line that says why it matters. */
+static void add_check(struct verification *v, json_t *check)
+{
+    const char *name = json_string_value(json_object_get(check, "check"));
+    if (!name || !verify_wanted(v->o->only, name))
+        return;
+    const struct verify_check *line = verify_check_of(name);
+    if (line)
+        json_object_set_new(check, "why", json_string(line->why));
+    json_array_append(v->checks, check);
+}
+
+static void add_failure(struct verification *v, const char *name, bool proof, const char *expected,
+                        const char *seen, const char *reason)
+{
+    json_t *check =
+        json_pack("{s:s, s:s, s:s?, s:s, s:s, s:o, s:b}", "check", name, "expected", expected,
+                  "seen", seen, "verdict", "fail", "why", "what does not answer proves nothing",
+                  "reason", text_json(reason), "proof", proof);
+    const struct verify_check *line = verify_check_of(name);
+    if (line)
+        json_object_set_new(check, "why", json_string(line->why));
+    json_array_append_new(v->checks, check);
+}
+
+/* Every kernel says at its start which interpreter it runs on: it must be one and the same. */
+static void compare_speaker(struct verification *v, const char *kernel, json_t *speaker)
+{
+    if (!v->speaker)
+        v->speaker = json_incref(speaker);
+    else if (!json_equal(v->speaker, speaker) && !v->impostor)
+        v->impostor = xasprintf("the kernel %s ran on %s in %s", kernel,
+                                json_string_value(json_object_get(speaker, "version")),
+                                json_string_value(json_object_get(speaker, "prefix")));
+}
+
 /* Sorts a kernel's answers into the result; a kernel that failed is a failed check. */
-static int take_answers(json_t *result, const char *kernel, bool proof, int rc, json_t *answers)
+static int take_answers(struct verification *v, const char *kernel, bool proof, int rc,
+                        json_t *answers)
 {
     if (rc == E_SIGNAL) {
         json_decref(answers);
         return rc;
     }
-    json_t *checks = json_object_get(result, "checks"), *answer;
+    json_t *answer;
     size_t i;
     json_array_foreach(answers, i, answer)
     {
         if (json_object_get(answer, "check"))
-            json_array_append(checks, answer);
+            add_check(v, answer);
         else if (json_object_get(answer, "info"))
-            json_object_set(result, "info", json_object_get(answer, "info"));
+            json_object_set(v->result, "info", json_object_get(answer, "info"));
+        else if (json_object_get(answer, "interpreter"))
+            compare_speaker(v, kernel, json_object_get(answer, "interpreter"));
     }
     json_decref(answers);
     if (rc < 0)
-        json_array_append_new(checks,
-                              json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "check", kernel,
-                                        "expected", "answers", "seen", "failed", "verdict", "fail",
-                                        "why", text_json(err_message()), "proof", proof));
+        add_failure(v, kernel, proof, "answers", "failed", err_message());
     err_clear();
     return 0;
 }
 
-static struct kernel_run plan(const struct verify_opts *o, const char *kernel, json_t *params,
-                              double seconds)
+static struct kernel_run plan(const struct verification *v, const char *kernel)
 {
-    return (struct kernel_run){.python = o->python,
+    return (struct kernel_run){.python = v->o->python,
                                .kernel = kernel,
-                               .params = params,
-                               .seconds = seconds,
-                               .progress = o->progress};
+                               .params = v->params,
+                               .seconds = v->o->seconds > 0 ? v->o->seconds : limit,
+                               .progress = v->o->progress};
 }
 
-/* The kernels that need no quiet machine: the slow one in the background of the others. */
-static int run_together(const struct verify_opts *o, json_t *params, json_t *result)
+/* Kernels that mostly wait for programs of their own: in the background of the others. */
+static const char *const slow[] = {"venv_pip", "compile"};
+static const struct {
+    const char *name;
+    bool proof;
+} quick[] = {{"identity", true},
+             {"modules", false},
+             {"features", false},
+             {"files", false},
+             {"stdlib", true}};
+
+static int run_quick(struct verification *v)
 {
-    struct kernel_run slow = plan(o, "venv_pip", params, limit_long);
-    struct kernel background;
-    json_t *answers = NULL;
-    int rc = kernel_start(&background, &slow);
-    if (rc < 0)
-        return rc;
-    static const struct {
-        const char *name;
-        bool proof;
-    } others[] = {{"identity", true}, {"modules", false}, {"stdlib", true}};
-    for (size_t i = 0; i < lengthof(others); i++) {
-        progress_update(o->progress, o->who, (double)i / 5, others[i].name);
-        struct kernel_run run = plan(o, others[i].name, params, limit_long);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < lengthof(quick); i++) {
+        if (!verify_wants_kernel(v->o->only, quick[i].name))
+            continue;
+        json_t *answers = NULL;
+        progress_update(v->o->progress, v->o->who, (double)i / 8, quick[i].name);
+        struct kernel_run run = plan(v, quick[i].name);
         rc = kernel_run(&run, &answers);
-        rc = take_answers(result, others[i].name, others[i].proof && o->free_threaded, rc, answers);
-        if (rc < 0) {
-            kernel_abandon(&background);
-            return rc;
-        }
+        rc = take_answers(v, quick[i].name, quick[i].proof && v->o->free_threaded, rc, answers);
     }
-    progress_update(o->progress, o->who, 0.6, "venv and pip");
-    rc = kernel_finish(&background, &answers);
-    return take_answers(result, "venv_pip", false, rc, answers);
+    return rc;
+}
+
+/* What needs no quiet machine. */
+static int run_together(struct verification *v)
+{
+    struct kernel_run runs[lengthof(slow)];
+    struct kernel background[lengthof(slow)] = {KERNEL_INIT, KERNEL_INIT};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < lengthof(slow); i++) {
+        if (!verify_wants_kernel(v->o->only, slow[i]))
+            continue;
+        runs[i] = plan(v, slow[i]);
+        if (kernel_start(&background[i], &runs[i]) < 0)
+            rc = take_answers(v, slow[i], false, E_FAILED, NULL);
+    }
+    if (rc == 0)
+        rc = run_quick(v);
+    for (size_t i = 0; rc == 0 && i < lengthof(slow); i++) {
+        if (!background[i].dir)
+            continue;
+        json_t *answers = NULL;
+        progress_update(v->o->progress, v->o->who, 0.65 + 0.1 * (double)i, slow[i]);
+        rc = kernel_finish(&background[i], &answers);
+        rc = take_answers(v, slow[i], false, rc, answers);
+    }
+    for (size_t i = 0; i < lengthof(slow); i++)
+        kernel_abandon(&background[i]);
+    return rc;
 }
 
 /* {"name", "ratio"} of the GIL build's threads, or NULL: the kernel then has one of its own. */
-static json_t *measure_control(const struct verify_opts *o, json_t *params)
+static json_t *measure_control(const struct verification *v)
 {
-    json_t *gil = json_copy(params), *answers = NULL, *answer, *control = NULL;
+    json_t *gil = json_copy(v->params), *answers = NULL, *answer, *control = NULL;
     json_object_set_new(gil, "variant", json_string("gil"));
-    struct kernel_run run = plan(o, "parallel", gil, limit_short);
-    run.python = o->control;
+    struct kernel_run run = plan(v, "parallel");
+    run.params = gil;
+    run.python = v->o->control;
     int rc = kernel_run(&run, &answers);
     size_t i;
     json_array_foreach(answers, i, answer)
     {
         json_t *ratio = json_object_get(answer, "ratio");
         if (rc == 0 && json_is_number(ratio))
-            control = json_pack("{s:o, s:O}", "name", text_json(o->control), "ratio", ratio);
+            control = json_pack("{s:o, s:O}", "name", text_json(v->o->control), "ratio", ratio);
     }
     json_decref(answers);
     json_decref(gil);
@@ -137,31 +212,79 @@ static json_t *measure_control(const struct verify_opts *o, json_t *params)
     return control;
 }
 
-static int run_parallel(const struct verify_opts *o, json_t *params, json_t *result)
+static int run_parallel(struct verification *v)
 {
-    progress_update(o->progress, o->who, 0.8, "parallel");
-    if (o->free_threaded && o->control) {
-        json_t *control = measure_control(o, params);
+    if (!verify_wants_kernel(v->o->only, "parallel"))
+        return 0;
+    progress_update(v->o->progress, v->o->who, 0.85, "parallel");
+    if (v->o->free_threaded && v->o->control) {
+        json_t *control = measure_control(v);
         if (control)
-            json_object_set_new(params, "control", control);
+            json_object_set_new(v->params, "control", control);
     }
     int rc = proc_check();
     if (rc < 0)
         return rc;
     json_t *answers = NULL;
-    struct kernel_run run = plan(o, "parallel", params, limit_short);
+    struct kernel_run run = plan(v, "parallel");
     rc = kernel_run(&run, &answers);
-    return take_answers(result, "parallel", o->free_threaded, rc, answers);
+    return take_answers(v, "parallel", v->o->free_threaded, rc, answers);
 }
 
-static void miss_unanswered(json_t *checks, const char *const *wanted, size_t n, bool proof)
+/* What the table wants for this kind of build and nobody answered. */
+static void miss_unanswered(struct verification *v)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!find_check(checks, wanted[i]))
-            json_array_append_new(
-                checks, json_pack("{s:s, s:s, s:n, s:s, s:s, s:b}", "check", wanted[i], "expected",
-                                  "an answer", "seen", "verdict", "fail", "why",
-                                  "the kernel did not answer this", "proof", proof));
+    bool ft = v->o->free_threaded;
+    for (unsigned i = 0; i < verify_checks_count; i++) {
+        const struct verify_check *line = &verify_checks[i];
+        if (line->needed & (ft ? NEEDED_FT : NEEDED_GIL) && verify_wanted(v->o->only, line->name) &&
+            !find_check(v->checks, line->name))
+            add_failure(v, line->name, ft, "an answer", NULL, "the kernel did not answer this");
+    }
+}
+
+/* ---- Is it one and the same interpreter from the first question to the last? ---- */
+
+struct file_id {
+    char *path; /* of the file itself, owned */
+    struct stat st;
+};
+
+static struct file_id identify(const char *python)
+{
+    struct file_id id = {.path = realpath(python, NULL)};
+    if (!id.path || stat(id.path, &id.st) < 0)
+        id.st = (struct stat){0};
+    return id;
+}
+
+static const char *difference(const struct file_id *a, const struct file_id *b)
+{
+    if (!str_eq(a->path, b->path))
+        return "its path leads to another file now";
+    if (a->st.st_dev != b->st.st_dev || a->st.st_ino != b->st.st_ino)
+        return "its file was replaced";
+    if (a->st.st_size != b->st.st_size || a->st.st_mtim.tv_sec != b->st.st_mtim.tv_sec ||
+        a->st.st_mtim.tv_nsec != b->st.st_mtim.tv_nsec)
+        return "its file was changed";
+    return NULL;
+}
+
+static void check_same(struct verification *v, const struct file_id *before)
+{
+    struct file_id after = identify(v->o->python);
+    const char *changed = difference(before, &after);
+    const char *reason = v->impostor ? v->impostor : changed;
+    if (reason)
+        add_failure(v, "same-interpreter", v->o->free_threaded, "one interpreter", "another one",
+                    reason);
+    else if (verify_wanted(v->o->only, "same-interpreter"))
+        json_array_append_new(
+            v->checks, json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:b}", "check", "same-interpreter",
+                                 "expected", "one interpreter", "seen", "one interpreter",
+                                 "verdict", "pass", "why", verify_check_of("same-interpreter")->why,
+                                 "reason", "proof", v->o->free_threaded));
+    free(after.path);
 }
 
 static enum verdict sum_up(json_t *checks, bool free_threaded)
@@ -187,93 +310,29 @@ static enum verdict sum_up(json_t *checks, bool free_threaded)
 int verify_run(const struct verify_opts *o, json_t **result, enum verdict *verdict)
 {
     double start = clock_now();
-    json_t *params = make_params(o);
-    json_t *checks = json_array();
-    *result = json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", text_json(o->python),
-                        "control", text_json(o->control), "checks", checks);
-    int rc = run_together(o, params, *result);
+    struct file_id before = identify(o->python);
+    struct verification v = {.o = o, .params = make_params(o), .checks = json_array()};
+    v.result = json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", text_json(o->python),
+                         "control", text_json(o->control), "checks", v.checks);
+    int rc = run_together(&v);
     if (rc == 0)
-        rc = run_parallel(o, params, *result);
-    json_decref(params);
-    if (rc < 0) {
-        json_decref(*result);
-        *result = NULL;
-        return rc;
+        rc = run_parallel(&v);
+    if (rc == 0) {
+        miss_unanswered(&v);
+        check_same(&v, &before);
+        *verdict = sum_up(v.checks, o->free_threaded);
+        if (*verdict == VERDICT_PROVEN && o->only && o->only->n)
+            *verdict = VERDICT_PASSED;
+        json_object_set_new(v.result, "verdict", json_string(verdict_name(*verdict)));
+        json_object_set_new(v.result, "seconds", json_real(clock_now() - start));
+    } else {
+        json_decref(v.result);
+        v.result = NULL;
     }
-    if (o->free_threaded)
-        miss_unanswered(checks, proofs, lengthof(proofs), true);
-    else
-        miss_unanswered(checks, expected_of_gil, lengthof(expected_of_gil), false);
-    *verdict = sum_up(checks, o->free_threaded);
-    json_object_set_new(*result, "verdict", json_string(verdict_name(*verdict)));
-    json_object_set_new(*result, "seconds", json_real(clock_now() - start));
-    return 0;
-}
-
-const char *verdict_name(enum verdict v)
-{
-    static const char *const table[] = {"proven", "inconclusive", "failed", "unproven"};
-    return table[v];
-}
-
-static bool failed(json_t *check)
-{
-    return str_eq(json_string_value(json_object_get(check, "verdict")), "fail");
-}
-
-/* A value in a few words, owned; NULL when there is none or it is long. */
-static char *brief(json_t *check, const char *key)
-{
-    json_t *value = json_object_get(check, key);
-    if (!value || json_is_null(value))
-        return NULL;
-    autofree char *text = json_is_string(value) && *json_string_value(value)
-                              ? xstrdup(json_string_value(value))
-                              : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    return text && strlen(text) <= 60 ? steal(&text) : NULL;
-}
-
-char *verify_explain(json_t *result)
-{
-    autostr text = {0};
-    size_t i;
-    json_t *check;
-    json_array_foreach(json_object_get(result, "checks"), i, check)
-    {
-        if (!failed(check))
-            continue;
-        const char *why = json_string_value(json_object_get(check, "why"));
-        autofree char *expected = brief(check, "expected"), *seen = brief(check, "seen");
-        str_addf(&text, "%s%s: ", text.len ? "\n" : "",
-                 json_string_value(json_object_get(check, "check")));
-        if (expected && seen)
-            str_addf(&text, "expected %s, seen %s: ", expected, seen);
-        str_add(&text, why ? why : "no reason was given");
-    }
-    return str_take(&text);
-}
-
-char *verify_failed(json_t *result)
-{
-    autostr text = {0};
-    size_t i;
-    json_t *check;
-    json_array_foreach(json_object_get(result, "checks"), i, check)
-    {
-        const char *name = json_string_value(json_object_get(check, "check"));
-        if (name && failed(check))
-            str_addf(&text, "%s%s", text.len ? ", " : "", name);
-    }
-    return str_take(&text);
-}
-
-char *verify_promised_flags(const char *python)
-{
-    autofree char *real = realpath(python, NULL);
-    const char *name = path_base(real ? real : python);
-    if (!str_starts(name, "python"))
-        return xstrdup("");
-    name += strlen("python");
-    name += strspn(name, "0123456789.");
-    return xstrndup(name, strspn(name, "td"));
+    *result = v.result;
+    free(before.path);
+    free(v.impostor);
+    json_decref(v.speaker);
+    json_decref(v.params);
+    return rc;
 }

@@ -26,7 +26,7 @@ static int wished(const char *knob)
 static void check(const char *name, int good, int proof)
 {
 	fprintf(channel,
-	        "{\"check\": \"%s\", \"expected\": \"good\", \"seen\": \"%s\", \"verdict\": \"%s\", \"why\": \"the stub says so\", \"proof\": %s}\n",
+	        "{\"check\": \"%s\", \"expected\": \"good\", \"seen\": \"%s\", \"verdict\": \"%s\", \"reason\": \"the stub says so\", \"proof\": %s}\n",
 	        name, good ? "good" : "bad", good ? "pass" : "fail", proof ? "true" : "false");
 }
 
