@@ -256,16 +256,23 @@ requests() { wc -l <"$FAULTY_LOG"; }
 # real_pair: sets REAL_ROOT (a root with a verified real pair), REAL (3.13.N), its SERIES, its interpreters GIL and FT,
 # and UNGIL_ROOT=$REAL_ROOT. The first test that asks builds it, from Debian's source package (tests/upstream/source.sh);
 # the others wait for it. It stays in the build directory until `make clean`; in CI, until the program changes. Tests
-# must not change it: they copy what they change.
+# must not change it: they copy what they change. UNGIL_TEST_PAIR names a root whose newest pair is used instead.
 real_pair() {
 	local keep=$BUILD/real-pair why
+	export UNGIL_RECIPES=$TOP/recipes
+	if [ -n "${UNGIL_TEST_PAIR:-}" ]; then
+		REAL_ROOT=$UNGIL_TEST_PAIR
+		REAL=$(find "$REAL_ROOT/versions" -mindepth 1 -maxdepth 1 -name '*t' -printf '%f\n' | sort -V | tail -n 1)
+		REAL=${REAL%t} && export REAL_ROOT REAL UNGIL_ROOT=$REAL_ROOT
+		name_real_pair
+		return
+	fi
 	mkdir -p "$keep"
 	exec 8>"$keep/lock"
 	flock 8
 	why=$("$TESTS/upstream/source.sh" "$keep/source" 2>&1 >"$keep/tarball") || { flock -u 8; skip "$why"; }
 	REAL_ROOT=$keep/root REAL=$(sed -n 's/.*python3[.]13_\(.*\)[.]orig.*/\1/p' "$keep/tarball")
 	export REAL_ROOT REAL UNGIL_ROOT=$REAL_ROOT
-	export UNGIL_RECIPES=$TOP/recipes
 	if [ "$UNGIL" -nt "$keep/failed" ]; then rm -f "$keep/failed"; fi
 	if [ "${CI:-}" = true ] && [ "$UNGIL" -nt "$keep/done" ]; then rm -rf "$keep/done" "$REAL_ROOT"; fi
 	if [ ! -e "$keep/done" ]; then
@@ -284,8 +291,31 @@ real_pair() {
 	fi
 	flock -u 8
 	exec 8>&-
+	name_real_pair
+}
+
+name_real_pair() {
 	SERIES=${REAL%.*}
 	# shellcheck disable=SC2034 # the test files use them
 	GIL=$REAL_ROOT/versions/$REAL/bin/python$SERIES \
 		FT=$REAL_ROOT/versions/${REAL}t/bin/python${SERIES}t
+}
+
+# own_pair: a copy of it in a root of this test's own; PREFIX is the free-threaded one. Its files are shared with the
+# original: replace them (sed -i does), don't edit them.
+own_pair() {
+	real_pair
+	UNGIL_ROOT=$BATS_TEST_TMPDIR/root
+	mkdir -p "$UNGIL_ROOT"
+	cp -al "$REAL_ROOT/versions" "$UNGIL_ROOT/versions"
+	export UNGIL_ROOT PREFIX=$UNGIL_ROOT/versions/${REAL}t
+}
+
+# query EXPRESSION: a Python expression about `checks` (by name) and `v` (the first object) of the last --json
+query() {
+	python3 -c '
+import json, sys
+v = json.loads(sys.argv[1])["verified"][0]
+checks = {c["check"]: c for c in v["checks"]}
+sys.exit(0 if eval(sys.argv[2]) else f"not so: {sys.argv[2]}\n{json.dumps(v, indent=1)}")' "$output" "$1"
 }

@@ -187,4 +187,5 @@ def main():
     done()
 
 
-main()
+if __name__ == "__main__":
+    main()

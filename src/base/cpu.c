@@ -54,10 +54,10 @@ static double quota_up(const char *mount, char *path)
     }
 }
 
-double cpu_quota(void)
+double cpu_quota_in(const char *membership, const char *mount)
 {
-    autofree char *groups = NULL;
-    if (fs_read_text("/proc/self/cgroup", &groups) < 0)
+    autofree char *groups = NULL, *v1 = xasprintf("%s/cpu", mount);
+    if (fs_read_text(membership, &groups) < 0)
         return 0;
     double tightest = 0;
     char *save = NULL;
@@ -70,13 +70,18 @@ double cpu_quota(void)
         controllers++;
         double q = 0;
         if (!*controllers)
-            q = quota_up("/sys/fs/cgroup", path);
+            q = quota_up(mount, path);
         else if (strstr(controllers, "cpu") && !strstr(controllers, "cpuset"))
-            q = quota_up("/sys/fs/cgroup/cpu", path);
+            q = quota_up(v1, path);
         if (q > 0 && (tightest == 0 || q < tightest))
             tightest = q;
     }
     return tightest;
+}
+
+double cpu_quota(void)
+{
+    return cpu_quota_in("/proc/self/cgroup", "/sys/fs/cgroup");
 }
 
 int cpu_count(void)
