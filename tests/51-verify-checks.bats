@@ -43,6 +43,9 @@ wrapped() {
 	wrapped 'exec -a "$0" "$real" -X gil=1 "$@"'
 	fails 'it declares Py_mod_gil, and the GIL is on' extension gil-off
 	assert_exit 3
+	# and then no module is blamed
+	fails 'the GIL was on before the first import' stdlib-alone stdlib-together
+	query 'not any("culprits" in c for c in checks.values())'
 	mv "$PREFIX/bin/python${SERIES}t.real" "$PREFIX/bin/python${SERIES}t"
 	# shellcheck disable=SC2016
 	wrapped 'args=(); for a; do [[ $a == -X || $a == gil=* ]] || args+=("$a"); done; exec -a "$0" "$real" "${args[@]}"'

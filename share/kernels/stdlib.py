@@ -20,12 +20,16 @@ from ungil_kernel import check, culprits_of, described, done, gil_on, named_in, 
 # Made by CPython's authors to switch the GIL on; only in a build with the test modules.
 MADE_TO_FAIL = {"_testsinglephase"}
 
-# The answer is the exit status (0, or 10 for "the GIL is on") and what was printed on the way.
+# The answer is the exit status and what was printed on the way: 0, 10 when the import switched the
+# GIL on, 11 when it was on before.
 ALONE = """
 import sys
+on = getattr(sys, "_is_gil_enabled", lambda: True)
+before = on()
 __import__(sys.argv[1])
-sys.exit(10 if getattr(sys, "_is_gil_enabled", lambda: True)() else 0)
+sys.exit(11 if before else 10 if on() else 0)
 """
+STARTED_ON = 11
 
 
 def module_name(top, path):
@@ -58,6 +62,8 @@ def alone(name):
                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=60)
     except subprocess.TimeoutExpired:
         return "the import did not end within 60 s", []
+    if run.returncode == STARTED_ON:
+        return None, [STARTED_ON]
     if run.returncode == 10:
         return None, culprits_of("-I", "-S", "-c", ALONE, name) or named_in(run.stderr) or [name]
     if run.returncode < 0:
@@ -85,6 +91,10 @@ def report(name, ft, count, broken, culprits):
           proof=ft and (bool(culprits) or not broken), culprits=named)
 
 
+def report_started_on(name):
+    check(name, "GIL off", "GIL on", "fail", "the GIL was on before the first import", proof=True)
+
+
 def sweep_together(ft, found):
     broken, culprits = {}, {}
     started_on = gil_on()
@@ -95,9 +105,7 @@ def sweep_together(ft, found):
         if culprit and ft:
             culprits[culprit["module"]] = culprit["file"]
     if ft and started_on:
-        check("stdlib-together", "GIL off", "GIL on", "fail",
-              "the GIL was on before the first import", proof=True)
-        return
+        return report_started_on("stdlib-together")
     report("stdlib-together", ft, len(found), broken, culprits)
 
 
@@ -107,6 +115,8 @@ def sweep_alone(ft, found, jobs):
         for name, (error, on) in zip(found, pool.map(alone, found)):
             if error:
                 broken[name] = error
+            if ft and on == [STARTED_ON]:
+                return report_started_on("stdlib-alone")
             for module in on if ft else ():
                 culprits[module] = found.get(module) or described(module)["file"]
     report("stdlib-alone", ft, len(found), broken, culprits)

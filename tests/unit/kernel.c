@@ -152,7 +152,7 @@ static void no_verdict(const char *name, const char *body, bool free_threaded,
                        enum verdict expected)
 {
     autofree char *python = fake(name, body);
-    struct verify_opts o = {.python = python, .free_threaded = free_threaded};
+    struct verify_opts o = {.python = python, .free_threaded = free_threaded, .seconds = 0.4};
     json_t *result = NULL;
     enum verdict verdict = VERDICT_PROVEN;
     is_int(verify_run(&o, &result, &verdict), 0, "the checks could be run");
@@ -192,6 +192,10 @@ int main(void)
     no_verdict("dies with bytes that are no text", "printf 'a\\377b\\n' >&2; exit 1", true,
                VERDICT_UNPROVEN);
     no_verdict("dies as the GIL build", "exit 1", false, VERDICT_FAILED);
+    no_verdict("writes garbage", "echo '\377\001{[}' >&3; echo '{\"done\": true}' >&3", true,
+               VERDICT_UNPROVEN);
+    no_verdict("raises", "echo 'ValueError: x' >&2; exit 1", true, VERDICT_UNPROVEN);
+    no_verdict("never ends", "sleep 60", true, VERDICT_UNPROVEN);
     fs_remove_tree(dir);
     free(dir);
     return tap_done();
