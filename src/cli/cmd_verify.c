@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -71,21 +73,48 @@ static char *value_text(json_t *value)
                : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 }
 
-enum { WIDTH = 96, INDENT = 26 };
+enum { NAME_WIDTH = 23, INDENT = 8 };
 
-/* "LABEL: TEXT" below the check's name, broken between words so that it fits. */
+/* Columns of a line: the terminal's, within what can be read well. */
+static int line_width(void)
+{
+    struct winsize w;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0 || w.ws_col == 0)
+        return 96;
+    return w.ws_col < 60 ? 60 : w.ws_col > 100 ? 100 : w.ws_col;
+}
+
+/* Columns that a text takes: UTF-8, by code point. */
+static int columns(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += (*text & 0xc0) != 0x80;
+    return n;
+}
+
+/* "LABEL TEXT" below a check, broken between words so that it fits. */
 static void print_note(const char *label, const char *text)
 {
     autostrv words = {0};
-    int column = printf("%*s%s", INDENT, "", label);
+    int width = line_width(), column = printf("%*s%s", INDENT, "", label);
     strv_split(&words, text);
     for (size_t i = 0; i < words.n; i++) {
-        int n = (int)strlen(words.v[i]);
-        if (i > 0 && column + 1 + n > WIDTH)
-            column = printf("\n%*s", INDENT + 1, "");
-        column += printf("%s%s", i > 0 ? " " : "", words.v[i]);
+        if (column + 1 + columns(words.v[i]) > width && column > INDENT + 2)
+            column = printf("\n%*s", INDENT + 1, "") - 1;
+        printf(" %s", words.v[i]);
+        column += 1 + columns(words.v[i]);
     }
     printf("\n");
+}
+
+static void print_seen(const char *text)
+{
+    int room = line_width() - INDENT - NAME_WIDTH - 2, n = columns(text) > room ? room - 3 : room;
+    const char *end = text;
+    while (*end && (n > 0 || (*end & 0xc0) == 0x80))
+        n -= (*end++ & 0xc0) != 0x80 ? 1 : 0;
+    printf("  %.*s%s\n", (int)(end - text), text, *end ? "..." : "");
 }
 
 static void print_check(json_t *check)
@@ -97,19 +126,16 @@ static void print_check(json_t *check)
     autofree char *expected = value_text(json_object_get(check, "expected"));
     bool passed = str_eq(said, "pass"), skipped = str_eq(said, "skip");
     const char *mark = passed || skipped ? said : str_eq(said, "inconclusive") ? "open" : "FAIL";
-    bool one_line = skipped && !seen && reason && !common.verbose;
-    printf("  %-4s  %-17s ", mark, json_string_value(json_object_get(check, "check")));
-    const char *line = one_line ? reason : seen ? seen : "-";
-    if (strlen(line) <= WIDTH - INDENT)
-        printf(" %s\n", line);
-    else
-        printf(" %.*s...\n", WIDTH - INDENT - 3, line);
-    if (expected && (common.verbose || (!passed && !skipped)))
-        print_note("expected: ", expected);
-    if (reason && !one_line)
-        print_note("reason: ", reason);
-    if (why && (common.verbose || (!passed && !skipped)))
-        print_note("why it matters: ", why);
+    bool full = common.verbose || (!passed && !skipped);
+    bool short_skip = skipped && !seen && reason && !full;
+    printf("  %-4s  %-*s", mark, NAME_WIDTH, json_string_value(json_object_get(check, "check")));
+    print_seen(short_skip ? reason : seen ? seen : "-");
+    if (expected && full)
+        print_note("expected:", expected);
+    if (reason && !short_skip)
+        print_note("reason:", reason);
+    if (why && full)
+        print_note("why it matters:", why);
 }
 
 static void print_checks(const char *name, json_t *result)

@@ -287,6 +287,21 @@ static void check_same(struct verification *v, const struct file_id *before)
     free(after.path);
 }
 
+/* The order of the table, whoever answered first; what is not in it comes last. */
+static void put_in_order(json_t *checks)
+{
+    json_t *all = json_copy(checks), *check;
+    json_array_clear(checks);
+    for (unsigned k = 0; k <= verify_checks_count; k++) {
+        const struct verify_check *line = k < verify_checks_count ? &verify_checks[k] : NULL;
+        size_t i;
+        json_array_foreach(all, i, check) if (verify_check_of(json_string_value(
+                                                  json_object_get(check, "check"))) == line)
+            json_array_append(checks, check);
+    }
+    json_decref(all);
+}
+
 static enum verdict sum_up(json_t *checks, bool free_threaded)
 {
     enum verdict worst = VERDICT_PROVEN;
@@ -320,6 +335,7 @@ int verify_run(const struct verify_opts *o, json_t **result, enum verdict *verdi
     if (rc == 0) {
         miss_unanswered(&v);
         check_same(&v, &before);
+        put_in_order(v.checks);
         *verdict = sum_up(v.checks, o->free_threaded);
         if (*verdict == VERDICT_PROVEN && o->only && o->only->n)
             *verdict = VERDICT_PASSED;
