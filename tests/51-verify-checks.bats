@@ -215,7 +215,7 @@ wrapped() {
 
 @test "the verdict on threads: never wrong on a busy machine" {
 	# shellcheck disable=SC2016
-	run python3 - "$TOP/share/kernels" <<-'END'
+	run python3 -B - "$TOP/share/kernels" <<-'END'
 		import sys
 		sys.path.insert(0, sys.argv.pop(1))
 		from parallel import judge_ft, judge_gil
