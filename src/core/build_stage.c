@@ -19,6 +19,7 @@
 #include "core/modules.h"
 #include "core/progress.h"
 #include "core/recipe.h"
+#include "core/relocate.h"
 #include "core/source.h"
 #include "io/digest.h"
 
@@ -77,10 +78,19 @@ static int configure_command(struct pipeline *p, struct strv *argv)
     return share_configure_cache(p);
 }
 
-/* A program that only the test suite runs is taken as made already. */
-static void add_make(struct strv *argv)
+/* A program that only the test suite runs is taken as made already. The prefix that is compiled in
+ * leaves room for the one that will be; on macOS a signed program cannot be changed. */
+static void add_make(const struct pipeline *p, struct strv *argv)
 {
     strv_split(argv, "make -o Programs/_testembed");
+#ifndef __APPLE__
+    autofree char *prefix = dirs_configured_prefix(p->build->name);
+    autofree char *padded = relocate_padded_prefix(prefix);
+    strv_addf(argv, "host_prefix=%s", padded);
+    strv_addf(argv, "host_exec_prefix=%s", padded);
+#else
+    (void)p;
+#endif
 }
 
 static int make_command(struct pipeline *p, struct strv *argv)
@@ -94,7 +104,7 @@ static int make_command(struct pipeline *p, struct strv *argv)
     if (rc == 0 && p->step == 0)
         rc = stage_write(p, stage_make_begun);
     if (rc == 0 && p->step == 0 && prelude) {
-        add_make(argv);
+        add_make(p, argv);
         return prelude_command(p, argv);
     }
     if (rc == 0 && p->step == 1)
@@ -102,7 +112,7 @@ static int make_command(struct pipeline *p, struct strv *argv)
     if (rc == 0)
         rc = share_objects(p);
     if (rc == 0)
-        add_make(argv);
+        add_make(p, argv);
     return rc;
 }
 
@@ -141,7 +151,7 @@ static int install_command(struct pipeline *p, struct strv *argv)
         rc = fs_mkdirs(p->build->destdir, 0755);
     if (rc < 0)
         return rc;
-    add_make(argv);
+    add_make(p, argv);
     strv_split(argv, "-o checksharedmods install");
     strv_addf(argv, "DESTDIR=%s", p->build->destdir);
     /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever

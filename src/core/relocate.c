@@ -316,6 +316,8 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
         rc = each_file(&r, "lib/pkgconfig", ".pc", as_pkgconfig);
     if (rc == 0)
         rc = relocate_libraries(&r);
+    if (rc == 0)
+        rc = relocate_binaries(prefix, configured, final);
     free(r.real_build_dir);
     free(r.link_with);
     strv_free(&r.compile);

@@ -6,11 +6,17 @@
 
 /* Rewrites `prefix` (a staged tree) so that it is right at `final` (absolute). `configured`: the
  * prefix it was configured for (or relocated to last). `build_dir`: the build tree's path, of which
- * no trace may stay; NULL: none. Text files only: a program finds its library from its own place,
- * and holds the configured prefix as a last resort. What was compiled from a rewritten .py is
+ * no trace may stay; NULL: none. What was compiled from a rewritten .py is
  * compiled again with the tree's own interpreter, or removed. Idempotent. */
 int relocate_prefix(const char *prefix, const char *configured, const char *final,
                     const char *build_dir);
+
+/* The part of it in programs and libraries: where the configured prefix is compiled in as
+ * relocate_padded_prefix makes it, `final` takes its place. One that was not made so (3.13, whose
+ * Makefile has no variable for it) keeps the configured one, where it looks last. */
+int relocate_binaries(const char *prefix, const char *configured, const char *final);
+/* The same directory, written so long that another one's name fits; owned. */
+char *relocate_padded_prefix(const char *prefix);
 
 /* What upstream's install left behind is put in order: bin/python3.14 and 3.14t, shebangs relative,
  * .pc names; `series` "3.14", `suffix` "t". Duplicate files upstream installs twice are

@@ -57,9 +57,9 @@ static void data_files(void)
     is_text(rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t \nLibs.private: -ldl\n", flags),
             "Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\nLibs.private: -ldl\n",
             "the embedding program's .pc names all of it");
-    is_text(rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n",
-                              flags),
-            "Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n", "only once");
+    is_text(
+        rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n", flags),
+        "Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n", "only once");
     is_text(rewrite_pkgconfig("Libs:\n", flags), "Libs:\n", "the one for extensions stays");
     is_text(rewrite_build_details("{\n  \"base_prefix\": \"/v/3.14.7\",\n"
                                   "  \"base_interpreter\": \"/v/3.14.7/bin/python3.14\",\n"
@@ -168,6 +168,62 @@ static void relocate(void)
     is_int(relocate_prefix("t", "/x", "/new\nline", NULL), E_FAILED, "a new line is refused");
 }
 
+/* A program with the prefix compiled in twice as the build does it, and once as it does not. */
+static void make_program(const char *path, const char *prefix)
+{
+    autofree char *padded = relocate_padded_prefix(prefix);
+    FILE *f = fopen(path, "w");
+    for (int i = 0; f && i < 2; i++)
+        fwrite(padded, 1, strlen(padded) + 1, f);
+    if (!f || fwrite(prefix, 1, strlen(prefix) + 1, f) == 0 || fclose(f) != 0)
+        perror(path);
+    chmod(path, 0555);
+}
+
+/* The prefix stands twice in it; what was not padded is as it was. */
+static void holds_prefix(const char *path, const char *prefix, const char *built, size_t size)
+{
+    autofree char *data = NULL;
+    size_t n = 0;
+    fs_read(path, &data, &n);
+    is_int((long long)n, (long long)size, "its size stays");
+    if (n < 800)
+        return;
+    is_str(data, prefix, "a C string with the prefix");
+    is_str(data + 401, prefix, "each time");
+    is_str(data + 802, built, "and nothing else changed");
+    ok(data[strlen(prefix)] == 0 && data[399] == 0, "no slashes are left");
+}
+
+static void binaries(void)
+{
+    const char *built = "/opt/ungil/versions/3.14.7t", *program = "b/bin/python3.14t";
+    const char *twin = "b/lib/libpython3.14t.a";
+    struct stat before = {0}, after = {0};
+    fs_mkdirs("b/bin", 0755);
+    fs_mkdirs("b/lib/python3.14t/config-3.14t", 0755);
+    make_program(program, built);
+    make_program(twin, built);
+    ok(link(twin, "b/lib/python3.14t/config-3.14t/libpython3.14t.a") == 0, "a library twice");
+    stat(program, &before);
+    size_t size = (size_t)before.st_size;
+    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t"), 0, "moved");
+    holds_prefix(program, "/home/x y/3.14.7t", built, size);
+    holds_prefix(twin, "/home/x y/3.14.7t", built, size);
+    stat(program, &after);
+    ok(after.st_mode == before.st_mode && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec &&
+           after.st_mtim.tv_sec == before.st_mtim.tv_sec,
+       "mode and times stay");
+    ok(same_file(twin, "b/lib/python3.14t/config-3.14t/libpython3.14t.a"), "still one file");
+    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t"), 0, "again");
+    holds_prefix(program, "/home/x y/3.14.7t", built, size);
+    is_int(relocate_binaries("b", "/home/x y/3.14.7t", "/srv/3.14.7t"), 0, "moved on");
+    holds_prefix(program, "/srv/3.14.7t", built, size);
+    autofree char *deep = relocate_padded_prefix("/deep");
+    is_int(relocate_binaries("b", "/srv/3.14.7t", deep), 0, "no room for this one");
+    holds_prefix(program, "/srv/3.14.7t", built, size);
+}
+
 /* A .pyc's header: magic, flags, time and size of the source. */
 static void make_pyc(const char *path, const char *source, const char *rest)
 {
@@ -224,6 +280,7 @@ int main(void)
     data_files();
     tidy();
     relocate();
+    binaries();
     share();
     return tap_done();
 }

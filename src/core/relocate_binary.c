@@ -1,0 +1,103 @@
+/* The prefix that is compiled into the interpreter and into libpython. A program that embeds Python
+ * looks there, because from its own place it finds no library. It is compiled in with so many '/'
+ * at its end that any prefix fits, and is then replaced in the files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "core/relocate.h"
+
+enum { ROOM = 400 }; /* bytes; what is longer stays as it was configured, and must be told */
+
+char *relocate_padded_prefix(const char *prefix)
+{
+    autostr padded = {0};
+    str_add(&padded, prefix);
+    while (padded.len < ROOM)
+        str_add(&padded, "/");
+    return str_take(&padded);
+}
+
+/* ROOM bytes: the prefix, and `fill` to the end. */
+static void make_field(char field[ROOM], const char *prefix, char fill)
+{
+    memset(field, fill, ROOM);
+    memcpy(field, prefix, strlen(prefix));
+}
+
+/* In place, since libpython has two names and must stay one file; nobody can see it yet. The mode
+ * and the times stay. */
+static int write_fields(const char *path, const struct stat *st, const char *data,
+                        const size_t *offsets, size_t n)
+{
+    if (chmod(path, (st->st_mode & 07777) | S_IWUSR) < 0)
+        return fail_errno(E_FAILED, "cannot change the mode of %s", path);
+    autofd fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool good = fd >= 0;
+    for (size_t i = 0; good && i < n; i++)
+        good = pwrite(fd, data + offsets[i], ROOM, (off_t)offsets[i]) == ROOM;
+    struct timespec times[2] = {st->st_atim, st->st_mtim};
+    good = good && fchmod(fd, st->st_mode & 07777) == 0 && futimens(fd, times) == 0;
+    return good ? 0 : fail_errno(E_FAILED, "cannot write %s", path);
+}
+
+static int patch_file(const char *path, const char *configured, const char *final)
+{
+    enum { MOST = 16 }; /* the linker keeps one or two of them */
+    struct stat st;
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    autofree char *data = NULL;
+    size_t size, offsets[MOST], n = 0;
+    int rc = fs_read(path, &data, &size);
+    if (rc < 0)
+        return rc;
+    char fresh[ROOM], moved[ROOM], now[ROOM];
+    make_field(fresh, configured, '/');
+    make_field(moved, configured, '\0');
+    make_field(now, final, '\0');
+    size_t head = strlen(configured);
+    for (char *p = data; n < MOST && (p = memmem(p, size - (size_t)(p - data), configured, head));
+         p++) {
+        if (size - (size_t)(p - data) < ROOM ||
+            (memcmp(p, fresh, ROOM) != 0 && memcmp(p, moved, ROOM) != 0))
+            continue;
+        memcpy(p, now, ROOM);
+        offsets[n++] = (size_t)(p - data);
+    }
+    return n ? write_fields(path, &st, data, offsets, n) : 0;
+}
+
+static int patch_dir(const char *dir, const char *beginning, const char *configured,
+                     const char *final)
+{
+    autostrv names = {0};
+    int rc = fs_list(dir, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        if (!str_starts(names.v[i], beginning))
+            continue;
+        autofree char *path = path_join(dir, names.v[i]);
+        rc = patch_file(path, configured, final);
+    }
+    return rc;
+}
+
+int relocate_binaries(const char *prefix, const char *configured, const char *final)
+{
+    if (strlen(configured) >= ROOM || strlen(final) >= ROOM) {
+        detail("%s: too long to be compiled in; a program that embeds this Python must name it",
+               final);
+        return 0;
+    }
+    autofree char *bin = path_join(prefix, "bin"), *lib = path_join(prefix, "lib");
+    int rc = patch_dir(bin, "python", configured, final);
+    return rc < 0 ? rc : patch_dir(lib, "libpython", configured, final);
+}
