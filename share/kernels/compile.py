@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+from importlib.machinery import EXTENSION_SUFFIXES
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from ungil_kernel import check, done, named_in, params, wanted
@@ -30,8 +31,14 @@ static struct PyModuleDef_Slot slots[] = {
 #endif
     {0, NULL}
 };
+static PyObject *answer(PyObject *self, PyObject *arguments)
+{
+    (void)self, (void)arguments;
+    return PyLong_FromLong(42);
+}
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "NAME", .m_slots = slots
+    PyModuleDef_HEAD_INIT, .m_name = "NAME", .m_methods = methods, .m_slots = slots
 };
 PyMODINIT_FUNC PyInit_NAME(void) { return PyModuleDef_Init(&definition); }
 """
@@ -57,16 +64,22 @@ int main(int argc, char **argv)
 }
 """
 
-# In the embedding program: what it is, and that it can load an extension module.
+# In the embedding program: what it is, and whether it can load every extension module of the
+# standard library, which take the interpreter's symbols from the program.
 INSIDE = """
-import sys, {module}
+import sys
 print(sys.version.split()[0], sys.abiflags)
+for name in {modules}:
+    try:
+        __import__(name)
+    except Exception as e:
+        print('cannot load', name + ':', e)
 """
 
 LOAD = """
 import sys
 sys.path.insert(0, sys.argv[1])
-__import__(sys.argv[2])
+assert __import__(sys.argv[2]).answer() == 42
 print("GIL on" if getattr(sys, "_is_gil_enabled", lambda: True)() else "GIL off")
 """
 
@@ -146,13 +159,15 @@ def extension(name, cc, where, ft, declared):
 
 # ---- embedding ----
 
-def extension_module():
-    """One of the standard library that is a file: it needs symbols of the program."""
-    for name in ("math", "_struct", "array", "_heapq", "zlib", "_random"):
-        path = getattr(__import__(name), "__file__", None)
-        if path:
-            return name
-    return "time"
+def extension_modules():
+    """Those of the standard library that are files; not what only CPython's tests use."""
+    folder = os.path.join(os.path.dirname(os.__file__), "lib-dynload")
+    found = []
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        name = file.split(".")[0]
+        if any(file == name + suffix for suffix in EXTENSION_SUFFIXES) and "test" not in name:
+            found.append(name)
+    return found
 
 
 def libraries():
@@ -178,7 +193,7 @@ def run_embedding(name, cc, where, flags, links):
     env = dict(os.environ)
     library = os.path.join(sys.base_prefix, "lib")  # a shared libpython outside ld.so's path
     env["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [library, env.get("LD_LIBRARY_PATH")]))
-    inside = INSIDE.format(module=extension_module())
+    inside = INSIDE.format(modules=extension_modules())
     status, text, errors = call([program, inside], env=env)
     how = "runs"
     if status:  # moved away from the prefix that is compiled in: then it must be told
@@ -187,9 +202,9 @@ def run_embedding(name, cc, where, flags, links):
     if status:
         last = (errors.strip().splitlines() or ["nothing was printed"])[-1]
         return check(name, expected, "does not run", "fail", f"status {status}: {last}")
-    good = text.strip() == itself
-    check(name, expected, f"{text.strip()}, {how}", "pass" if good else "fail",
-          None if good else "it runs another Python")
+    first, _, rest = text.strip().partition("\n")
+    reason = rest.split("\n")[0] if rest else None if first.strip() == itself else "another Python"
+    check(name, expected, f"{first.strip()}, {how}", "fail" if reason else "pass", reason)
 
 
 def config_program():

@@ -96,17 +96,29 @@ static char *each_line(const char *text, char *(*line)(const char *line, void *a
     return str_take(&out);
 }
 
+/* Of an archive the linker takes what the program asks for; what only an extension module will ask
+ * for (_interpreters does) must be taken along too. */
+#ifdef __APPLE__
+#define WHOLE_BEGIN ""
+#define WHOLE_END   ""
+#else
+#define WHOLE_BEGIN "-Wl,--whole-archive "
+#define WHOLE_END   " -Wl,--no-whole-archive"
+#endif
+
 static char *pkgconfig_line(const char *line, void *arg)
 {
     const char *with = arg;
     if (str_starts(line, "prefix="))
         return xstrdup("prefix=${pcfiledir}/../..");
-    if (with && *with && str_starts(line, "Libs:") && strstr(line, " -lpython") &&
-        !str_ends(line, with)) {
-        autofree char *libs = xstrdup(line);
-        return xasprintf("%s %s", str_trim(libs), with);
-    }
-    return NULL;
+    const char *library = str_starts(line, "Libs:") ? strstr(line, "-lpython") : NULL;
+    if (!with || !library || str_ends(line, with))
+        return NULL;
+    int n = (int)strcspn(library, " ");
+    autofree char *rest = xstrdup(library + n);
+    const char *more = str_trim(rest);
+    return xasprintf("%.*s" WHOLE_BEGIN "%.*s" WHOLE_END "%s%s %s", (int)(library - line), line, n,
+                     library, *more ? " " : "", more, with);
 }
 
 char *rewrite_pkgconfig(const char *text, const char *with)
@@ -184,7 +196,8 @@ static const char config_embed[] =
     "PY_EMBED=0\n"
     "# ungil: extension modules take the interpreter's symbols from the program itself.\n"
     "if [ \"$PY_ENABLE_SHARED\" = \"0\" ] ; then\n"
-    "    LIBS_EMBED=\"$LIBS_EMBED $(sed -n 's/^LINKFORSHARED=[[:space:]]*//p' "
+    "    LIBS_EMBED=\"" WHOLE_BEGIN "${LIBS_EMBED%% *}" WHOLE_END
+    " ${LIBS_EMBED#* } $(sed -n 's/^LINKFORSHARED=[[:space:]]*//p' "
     "\"$LIBPL/Makefile\")\"\n"
     "fi";
 

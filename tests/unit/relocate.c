@@ -55,7 +55,8 @@ static void data_files(void)
                                               "LIBS=\t\t-ldl \nLIBM=\t\t-lm\nLIBC=\t\t\n");
     is_str(flags, "-ldl -lm -Wl,-export-dynamic", "what a static libpython is linked with");
     is_text(rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t \nLibs.private: -ldl\n", flags),
-            "Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\nLibs.private: -ldl\n",
+            "Libs: -L${libdir} -Wl,--whole-archive -lpython3.14t -Wl,--no-whole-archive -ldl -lm "
+            "-Wl,-export-dynamic\nLibs.private: -ldl\n",
             "the embedding program's .pc names all of it");
     is_text(
         rewrite_pkgconfig("Libs: -L${libdir} -lpython3.14t -ldl -lm -Wl,-export-dynamic\n", flags),
@@ -69,6 +70,12 @@ static void data_files(void)
             "  \"other\": \"/v/3.14.7t/bin\"\n}",
             "build-details.json");
     is_text(rewrite_config_script("#!/bin/sh\necho hello\n"), NULL, "not upstream's script");
+    autofree char *script =
+        rewrite_config_script("#!/bin/sh\nprefix_real=$(installed_prefix \"$0\")\nPY_EMBED=0\n");
+    ok(script && strstr(script, "-Wl,--whole-archive ${LIBS_EMBED%% *} -Wl,--no-whole-archive"),
+       "a program takes all of a static libpython");
+    autofree char *again = rewrite_config_script(script);
+    ok(!again, "once");
 }
 
 /* A free-threaded prefix as "make install" leaves it, of files that say what is tested. */
