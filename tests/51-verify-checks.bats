@@ -98,13 +98,10 @@ wrapped() {
 	own_pair
 	# whatever the caller's environment says
 	SSL_CERT_FILE=/nowhere checked 'checks["certificates"]["verdict"] == "pass"' certificates
-	sed -i 's/def create_default_context(.*/&\n    raise OSError("broken")\n\ndef old(purpose, cafile, capath, cadata):/' \
-		"$PREFIX/lib/python${SERIES}t/ssl.py"
-	startup 'sys.dont_write_bytecode = True'
+	startup 'sys.modules["_ssl"] = None'
 	fails 'ssl does not work' certificates
 	startup 'import _ssl; _ssl.get_default_verify_paths = lambda: ("A", "/nowhere/cert.pem", "B", "/nowhere/certs")'
-	cp --remove-destination "${FT%/bin/*}/lib/python${SERIES}t/ssl.py" "$PREFIX/lib/python${SERIES}t/ssl.py"
-	sed -i 's/^    def set_default_verify_paths/&/; s/context.load_default_certs(purpose)/pass/' "$PREFIX/lib/python${SERIES}t/ssl.py"
+	sed -i 's/context.load_default_certs(purpose)/pass/' "$PREFIX/lib/python${SERIES}t/ssl.py"
 	fails 'OpenSSL looks in /nowhere/cert.pem and /nowhere/certs' certificates
 }
 

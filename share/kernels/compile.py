@@ -76,6 +76,8 @@ for name in {modules}:
         print('cannot load', name + ':', e)
 """
 
+MOST_SECONDS = 60  # of one compiler, linker or program
+
 LOAD = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -88,10 +90,12 @@ def call(argv, **more):
     """(exit status, stdout, stderr); 127 when there is no such program."""
     try:
         run = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                             stderr=subprocess.PIPE, errors="replace", timeout=120, **more)
+                             stderr=subprocess.PIPE, errors="replace", timeout=MOST_SECONDS, **more)
     except FileNotFoundError:
         return 127, "", f"there is no program {argv[0]}"
-    except (OSError, subprocess.TimeoutExpired) as e:
+    except subprocess.TimeoutExpired:
+        return 124, "", f"{argv[0]} did not end within {MOST_SECONDS} s"
+    except OSError as e:
         return 126, "", str(e)
     return run.returncode, run.stdout, run.stderr
 
@@ -179,6 +183,14 @@ def libraries():
         places = {os.path.join(sys.base_prefix, "lib")}
     return [os.path.join(p, n) for p in sorted(places) for n in sorted(names)
             if os.path.exists(os.path.join(p, n))]
+
+
+def bitcode(path):
+    """Whether a static library is one that only clang's link-time optimisation can read."""
+    if not path.endswith(".a"):
+        return False
+    with open(path, "rb") as f:
+        return b"BC\xc0\xde" in f.read(1 << 20)
 
 
 def run_embedding(name, cc, where, flags, links):
@@ -277,10 +289,13 @@ def main():
     if not own and not os.path.exists(header):
         skip_all(trials, f"its headers are not installed: there is no {header}")
         return done()
-    if not libraries():
-        reason = "there is no libpython to link with"
+    found = libraries()
+    if not found or all(bitcode(f) for f in found):
+        reason = ("libpython is LLVM bitcode, for clang -flto only" if found
+                  else "there is no libpython to link with")
         for name in [n for n in trials if n.startswith("embed")]:
-            check(name, "libpython", "none", "fail" if own else "skip", reason)
+            check(name, "libpython", found[0] if found else "none",
+                  "fail" if own and not found else "skip", reason)
             del trials[name]
     with tempfile.TemporaryDirectory(prefix="ungil-compile-") as where:
         crew = [threading.Thread(target=t, args=(cc, where)) for t in trials.values()]

@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/log.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "core/relocate.h"
 #include "core/samefile.h"
@@ -84,6 +86,41 @@ static int tidy_bin(const char *prefix, const char *series, const char *suffix)
     return rc;
 }
 
+static bool holds_lto(const char *archive)
+{
+    autofree char *data = NULL;
+    size_t size = 0;
+    if (fs_read(archive, &data, &size) < 0)
+        err_clear();
+    return data && memmem(data, size, ".gnu.lto_", strlen(".gnu.lto_"));
+}
+
+/* With --with-lto each object holds what gcc needs to compile it again when a program is linked:
+ * half of 147 MB, and an embedding program would take minutes to link although nobody asked it to
+ * optimise libpython. The machine code stays. Not being able to is no error. */
+static int drop_lto(const char *archive, mode_t mode)
+{
+    if (!holds_lto(archive))
+        return 0;
+    autofree char *temporary = xasprintf("%s.tmp", archive);
+    autofree char *output = NULL;
+    autostrv argv = {0};
+    strv_split(&argv, "objcopy -D -p -w -R .gnu.lto_* -R .gnu.debuglto_*");
+    strv_add(&argv, archive);
+    strv_add(&argv, temporary);
+    struct proc_opts opts = PROC_OPTS_INIT;
+    int status = 0, rc = proc_capture(&argv, &opts, 120, 4096, &output, &status);
+    if (rc == 0 && proc_ok(status) && chmod(temporary, mode) == 0 &&
+        rename(temporary, archive) == 0)
+        return 0;
+    unlink(temporary);
+    if (rc == E_SIGNAL)
+        return rc;
+    detail("%s keeps its LTO sections: %s", archive, rc < 0 ? err_message() : output);
+    err_clear();
+    return 0;
+}
+
 /* lib/libpython3.14.a is installed once more below config-*: 75 MB. */
 static int tidy_archives_in(const char *lib, const char *config)
 {
@@ -96,7 +133,9 @@ static int tidy_archives_in(const char *lib, const char *config)
             !S_ISREG(a.st_mode) || !S_ISREG(b.st_mode) || a.st_ino == b.st_ino ||
             a.st_size != b.st_size || !same_content(original, copy))
             continue;
-        rc = same_link(original, copy);
+        rc = drop_lto(original, a.st_mode & 0777);
+        if (rc == 0)
+            rc = same_link(original, copy);
         if (rc == 0 && chmod(original, a.st_mode & 0666) < 0)
             rc = fail_errno(E_FAILED, "cannot change the mode of %s", original);
         if (rc == E_EXISTS)

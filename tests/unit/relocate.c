@@ -146,6 +146,25 @@ static void tidy(void)
     is_text(link_target("jit/bin/pip3.14-jit"), "pip3.14", "and so has its pip");
 }
 
+/* What link-time optimisation left in libpython is gone, and a program still links with it. */
+static void lto(void)
+{
+    if (system("command -v gcc >/dev/null && command -v objcopy >/dev/null") != 0)
+        return;
+    fs_mkdirs("l/lib/python3.14t/config-3.14t", 0755);
+    scratch_file("l/a.c", "int answer(void) { return 42; }\n", 0644);
+    scratch_file("l/m.c", "int answer(void);\nint main(void) { return answer() != 42; }\n", 0644);
+    if (system("cd l && gcc -flto -ffat-lto-objects -c a.c && ar rc lib/libpython3.14t.a a.o && "
+               "cp -p lib/libpython3.14t.a lib/python3.14t/config-3.14t/ && "
+               "grep -q gnu.lto_ lib/libpython3.14t.a") != 0)
+        return;
+    is_int(relocate_tidy("l", "3.14", "t"), 0, "tidied");
+    ok(system("grep -q gnu.lto_ l/lib/libpython3.14t.a") != 0, "nothing is left to optimise");
+    ok(same_file("l/lib/libpython3.14t.a", "l/lib/python3.14t/config-3.14t/libpython3.14t.a"),
+       "one file");
+    ok(system("cd l && gcc m.c lib/libpython3.14t.a -o m && ./m") == 0, "its code is there");
+}
+
 static void relocate(void)
 {
     struct stat before = {0}, after = {0};
@@ -288,6 +307,7 @@ int main(void)
     tidy();
     relocate();
     binaries();
+    lto();
     share();
     return tap_done();
 }
