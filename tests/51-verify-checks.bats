@@ -83,6 +83,12 @@ wrapped() {
 	fails 'found the library of another one' prefix
 }
 
+@test "a root by another name is the same root" {
+	real_pair
+	ln -s "$REAL_ROOT" root && export UNGIL_ROOT=$PWD/root
+	checked 'v["verdict"] == "passed"' sysconfig prefix stale-paths same-interpreter
+}
+
 @test "a feature of 3.14 that does not work is seen: template-strings, annotationlib, interpreters" {
 	own_pair
 	startup "$NEWER; import builtins; builtins.eval = lambda s, *a, e=eval: None if str(s).startswith('t\"') else e(s, *a)"

@@ -36,9 +36,14 @@ def regular_files(top):
 
 
 def patterns(stale, final):
-    """Each path as a whole, or as the head of one: "/v/3.14.7" is not in "/v/3.14.7t"."""
+    """Each path as a whole, or as the head of one: "/v/3.14.7" is not in "/v/3.14.7t".
+
+    What leads to `final`, also by another name, is not stale.
+    """
+    here = (os.path.join(final, ""), os.path.join(os.path.realpath(final), ""))
     return [(s, re.compile(re.escape(os.fsencode(s)) + rb"(?![\w.+-])")) for s in stale
-            if s != final and not final.startswith(s + os.sep)]
+            if not any(h.startswith((os.path.join(s, ""), os.path.join(os.path.realpath(s), "")))
+                       for h in here)]
 
 
 def scan(top, wanted, configured):

@@ -109,9 +109,10 @@ def sysconfig_paths(p):
         check("sysconfig", None, None, "skip", "only of what ungil installed is it known")
         return
     final = p["final"]
+    right = tuple(os.path.join(os.path.realpath(d), "") for d in (final, p["prefix"]))
     known = sysconfig.get_config_vars()
     wrong = [f"{name}={known.get(name)}" for name in ("BINDIR", "LIBDIR", "INCLUDEPY", "LIBPL")
-             if not str(known.get(name)).startswith((final + os.sep, p["prefix"] + os.sep))]
+             if not os.path.realpath(str(known.get(name))).startswith(right)]
     where = os.path.join(sysconfig.get_path("include"), "Python.h")
     if not os.path.exists(where):
         wrong.append(f"no {where}")
