@@ -41,8 +41,12 @@ static int rewrite_file(const struct relocation *r, const char *path, rewrite *h
         return 0;
     autofree char *old = NULL;
     size_t size;
-    int rc = fs_read(path, &old, &size);
-    if (rc < 0 || memchr(old, '\0', size))
+    off_t at = 0;
+    int rc = fs_find(path, "", 1, &at); /* a program of 40 MB need not be in memory to be no text */
+    if (rc != 0)
+        return rc == 1 ? 0 : rc;
+    rc = fs_read(path, &old, &size);
+    if (rc < 0)
         return rc == E_NOTFOUND ? 0 : rc;
     autofree char *new = how(r, old, size);
     if (!new || strcmp(new, old) == 0)

@@ -3,8 +3,6 @@
  * at its end that any prefix fits, and is then replaced in the files. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,18 +33,25 @@ static void make_field(char field[ROOM], const char *prefix, char fill)
 
 /* In place, since libpython has two names and must stay one file; nobody can see it yet. The mode
  * and the times stay. */
-static int write_fields(const char *path, const struct stat *st, const char *data,
-                        const size_t *offsets, size_t n)
+static int write_fields(const char *path, const struct stat *st, const char field[ROOM],
+                        const off_t *offsets, size_t n)
 {
     if (chmod(path, (st->st_mode & 07777) | S_IWUSR) < 0)
         return fail_errno(E_FAILED, "cannot change the mode of %s", path);
     autofd fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     bool good = fd >= 0;
     for (size_t i = 0; good && i < n; i++)
-        good = pwrite(fd, data + offsets[i], ROOM, (off_t)offsets[i]) == ROOM;
+        good = pwrite(fd, field, ROOM, offsets[i]) == ROOM;
     struct timespec times[2] = {st->st_atim, st->st_mtim};
     good = good && fchmod(fd, st->st_mode & 07777) == 0 && futimens(fd, times) == 0;
     return good ? 0 : fail_errno(E_FAILED, "cannot write %s", path);
+}
+
+static bool holds(const char *path, off_t offset, const char field[ROOM])
+{
+    char there[ROOM];
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && pread(fd, there, ROOM, offset) == ROOM && memcmp(there, field, ROOM) == 0;
 }
 
 static int patch_file(const char *path, const char *configured, const char *final)
@@ -55,25 +60,19 @@ static int patch_file(const char *path, const char *configured, const char *fina
     struct stat st;
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
-    autofree char *data = NULL;
-    size_t size, offsets[MOST], n = 0;
-    int rc = fs_read(path, &data, &size);
-    if (rc < 0)
-        return rc;
     char fresh[ROOM], moved[ROOM], now[ROOM];
     make_field(fresh, configured, '/');
     make_field(moved, configured, '\0');
     make_field(now, final, '\0');
-    size_t head = strlen(configured);
-    for (char *p = data; n < MOST && (p = memmem(p, size - (size_t)(p - data), configured, head));
-         p++) {
-        if (size - (size_t)(p - data) < ROOM ||
-            (memcmp(p, fresh, ROOM) != 0 && memcmp(p, moved, ROOM) != 0))
-            continue;
-        memcpy(p, now, ROOM);
-        offsets[n++] = (size_t)(p - data);
-    }
-    return n ? write_fields(path, &st, data, offsets, n) : 0;
+    off_t offsets[MOST], at = 0;
+    size_t n = 0;
+    int rc = 0;
+    for (; n < MOST && (rc = fs_find(path, configured, strlen(configured), &at)) == 1; at++)
+        if (holds(path, at, fresh) || holds(path, at, moved))
+            offsets[n++] = at;
+    if (rc < 0)
+        return rc;
+    return n ? write_fields(path, &st, now, offsets, n) : 0;
 }
 
 static int patch_dir(const char *dir, const char *beginning, const char *configured,

@@ -88,11 +88,12 @@ static int tidy_bin(const char *prefix, const char *series, const char *suffix)
 
 static bool holds_lto(const char *archive)
 {
-    autofree char *data = NULL;
-    size_t size = 0;
-    if (fs_read(archive, &data, &size) < 0)
+    static const char section[] = ".gnu.lto_";
+    off_t at = 0;
+    int rc = fs_find(archive, section, strlen(section), &at);
+    if (rc < 0)
         err_clear();
-    return data && memmem(data, size, ".gnu.lto_", strlen(".gnu.lto_"));
+    return rc == 1;
 }
 
 /* With --with-lto each object holds what gcc needs to compile it again when a program is linked:

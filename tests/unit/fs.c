@@ -161,6 +161,32 @@ static void beneath(void)
     ok(!strv_has(&outside, "out"), "nothing got out");
 }
 
+/* A needle that lies over the end of a piece, at the very end, twice, or not there. */
+static void finding(void)
+{
+    enum { SIZE = 3 * (256 << 10) };
+    autofree char *text = xmalloc(SIZE + 1);
+    memset(text, 'x', SIZE);
+    text[SIZE] = '\0';
+    const size_t edge = (256 << 10) - 3;
+    memcpy(text + edge, "needle", 6);
+    memcpy(text + SIZE - 6, "needle", 6);
+    scratch_file("large", text, 0644);
+    off_t at = 0;
+    is_int(fs_find("large", "needle", 6, &at), 1, "found");
+    is_int((int)at, (int)edge, "over the end of a piece");
+    at++;
+    is_int(fs_find("large", "needle", 6, &at), 1, "found again, behind the first");
+    is_int((int)at, SIZE - 6, "at the very end");
+    at++;
+    is_int(fs_find("large", "needle", 6, &at), 0, "no third one");
+    at = 0;
+    is_int(fs_find("large", "pin", 3, &at), 0, "not there");
+    is_int(fs_find("large", "", 1, &at), 0, "no zero byte in a text");
+    ok(fs_find("none", "x", 1, &at) < 0, "no file: an error");
+    err_clear();
+}
+
 int main(void)
 {
     scratch_enter();
@@ -171,5 +197,6 @@ int main(void)
     trees();
     links_inside();
     beneath();
+    finding();
     return tap_done();
 }
