@@ -1,6 +1,7 @@
 #include "base/cpu.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,13 +85,46 @@ double cpu_quota(void)
     return cpu_quota_in("/proc/self/cgroup", "/sys/fs/cgroup");
 }
 
-int cpu_count(void)
+double cpu_allowed(void)
 {
     int n = cpu_affinity();
     double quota = cpu_quota();
-    if (quota > 0 && quota < n)
-        n = (int)quota + (quota > (int)quota);
+    return quota > 0 && quota < n ? quota : n;
+}
+
+int cpu_count(void)
+{
+    double allowed = cpu_allowed();
+    int n = (int)allowed + (allowed > (int)allowed);
     return n > 0 ? n : 1;
+}
+
+#ifdef __linux__
+/* Whether it is not the first of the threads that share its core. */
+static bool is_sibling(int cpu)
+{
+    autofree char *path =
+        xasprintf("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+    autofree char *text = NULL;
+    return fs_read_text(path, &text) == 0 && atoi(text) != cpu;
+}
+#endif
+
+size_t cpu_list(int *cpus, size_t most)
+{
+    size_t n = 0;
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0)
+        return 0;
+    for (int siblings = 0; siblings < 2; siblings++)
+        for (int i = 0; i < CPU_SETSIZE && n < most; i++)
+            if (CPU_ISSET((size_t)i, &set) && is_sibling(i) == siblings)
+                cpus[n++] = i;
+#else
+    (void)cpus, (void)most;
+#endif
+    return n;
 }
 
 double cpu_load(void)

@@ -2,6 +2,8 @@
 #ifndef UNGIL_BASE_CPU_H
 #define UNGIL_BASE_CPU_H
 
+#include <stddef.h>
+
 /* CPUs in the affinity mask (sched_getaffinity), at least 1. */
 int cpu_affinity(void);
 
@@ -12,8 +14,14 @@ double cpu_quota(void);
  * `mount`. */
 double cpu_quota_in(const char *membership, const char *mount);
 
-/* Affinity and quota together, rounded up, at least 1: the default for --jobs and what a
- * scaling claim is measured against. */
+/* Affinity and quota together, not rounded: 0.5 of a CPU is no CPU for a scaling claim. */
+double cpu_allowed(void);
+
+/* The numbers of the CPUs in the affinity mask, those that have a core to themselves first, the
+ * further threads of the same cores behind them. Returns how many; 0 where that cannot be known. */
+size_t cpu_list(int *cpus, size_t most);
+
+/* Affinity and quota together, rounded up, at least 1: the default for --jobs. */
 int cpu_count(void);
 
 double cpu_load(void); /* 1-minute load average; -1 when unknown */

@@ -216,7 +216,7 @@ static int measure(struct install *in)
                   *ft = finish_python(ft_prefix, series, "t");
     struct bench_opts bo = {.gil = gil,
                             .ft = ft,
-                            .budget = bench_quick_budget,
+                            .length = BENCH_QUICK,
                             .who = "bench",
                             .progress = in->opts->progress};
     json_t *result = NULL;
