@@ -160,7 +160,7 @@ advised() {
 	advised 'number of seconds' 'help bench' bench --budget long
 	advised 'not 3' 'one build of each kind' bench 3.99.1 3.99.2 3.99.1t
 	advised 'not an interpreter' 'ungil list' bench ./none
-	advised 'at least 2' '--threads N' bench --threads 1 /bin/true
+	advised 'at least 2' '--workers N' bench --workers 1 /bin/true
 	advised 'no benchmark kernel "foo"' 'primes, sha256' bench --kernel foo /bin/true
 	refute_output --partial 'measure'
 	advised 'give one SERIES' 'recipe list' recipe show

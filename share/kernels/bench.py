@@ -23,7 +23,7 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from bench_worker import watched
 from ungil_kernel import done, emit, gil_on, params
 
-WARM_UP = 0.15  # the share of the work that is done once, before the clock counts
+WARM_UP = 0.1  # the share of the work that is done once, before the clock counts
 HOMES = {"primes": "cpu", "sha256": "cpu", "matmul": "cpu", "squares": "cpu",
          "tokenise": "app", "pipeline": "app", "requests": "app",
          "dict": "contend", "local": "contend", "refcount": "contend"}

@@ -338,8 +338,8 @@ static void add_legend(struct str *out, json_t *result)
             most);
     str_addf(out,
              "Scaling: 1 worker by %d of the same build: 2.00x is twice as fast.\n"
-             "A difference is called where all ratios together leave a doubt of 1 %%, and from\n"
-             "2 %% on; the interval of each ratio is its own.\n",
+             "A difference is called where all ratios of a kind together leave a doubt of 1 %%,\n"
+             "and from 2 %% on; the interval of each ratio is its own.\n",
              most);
     if (*scaling && strcmp(scaling, "measured") != 0)
         str_addf(out, "Scaling %s.\n", scaling);

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-static const double trimmed_share = 0.2; /* at either end */
+static const size_t trimmed_each = 8; /* one of so many values is cut off, at either end */
 static const double interval_tail = 0.05;
 
 static int ascending(const void *a, const void *b)
@@ -111,7 +111,7 @@ struct centre {
 static struct centre centre_of(const double *values, size_t n)
 {
     autofree double *v = sorted_copy(values, n);
-    size_t cut = (size_t)(trimmed_share * (double)n), kept = n - 2 * cut;
+    size_t cut = n / trimmed_each, kept = n - 2 * cut;
     double sum = 0, all = 0, squares = 0;
     for (size_t i = cut; i < n - cut; i++)
         sum += v[i];

@@ -1,14 +1,14 @@
 /* The few statistics that a handful of timings allow.
  *
- * Intervals are Student's t on logarithms of ratios, about a trimmed mean (Tukey and McLaughlin
- * 1963; for two samples Yuen 1974): of 5 values or more, a fifth is cut off at either end, so that
- * one value that another process spoilt neither moves the ratio nor hides what the others agree
+ * Intervals are Student's t on logarithms of ratios, from 8 values on about a trimmed mean (Tukey
+ * and McLaughlin 1963; for two samples Yuen 1974): of every 8, one is cut off at either end, so
+ * that a value which another process spoilt neither moves the ratio nor hides what the others agree
  * on. Rank methods (the signed-rank interval, that of the median) promise nothing about the shape
- * of the noise, but cannot reach 95 % with fewer than 6 rounds, nor a verdict on 50 ratios at once
- * with fewer than 13; a benchmark of half a minute has 4. What t asks for instead holds well enough
+ * of the noise, but cannot reach 95 % with fewer than 6 rounds, nor a verdict on 20 ratios at once
+ * with fewer than 12; a benchmark of half a minute has 4. What t asks for instead holds well enough
  * here: when two things are equally fast, the logarithm of their paired ratio is symmetric, because
  * they could be swapped; and for symmetric noise with long tails the t interval errs on the wide
- * side (Cressie 1980).
+ * side (Cressie 1980). tests/unit/bench.c tries it on a thousand tables of such noise.
  */
 #ifndef UNGIL_CORE_STATS_H
 #define UNGIL_CORE_STATS_H

@@ -68,6 +68,10 @@ static const double twelve_over[] = {1.02, 0.98, 1.01, 1.05, 0.97, 1.00,
                                      1.03, 0.99, 1.02, 1.01, 1.04, 0.96},
                     twelve_under[] = {1.00, 1.01, 0.99, 1.02, 1.00, 0.98,
                                       1.01, 1.00, 0.97, 1.03, 1.00, 0.99};
+static const double seventeen_over[] = {1.02, 0.98, 1.01, 1.05, 0.97, 1.00, 1.03, 0.99, 1.02,
+                                        1.01, 1.04, 0.96, 1.9,  1.01, 0.5,  1.02, 1.00},
+                    seventeen_under[] = {0.99, 1.01, 0.98, 1.02, 1.00, 0.98, 1.01, 1.00, 0.97,
+                                         0.93, 1.00, 0.99, 1.01, 0.97, 0.98, 1.03, 0.99};
 
 static int is_ratio(struct stats_ratio r, double ratio, double low, double high, double p)
 {
@@ -76,28 +80,34 @@ static int is_ratio(struct stats_ratio r, double ratio, double low, double high,
 
 static void ratios(void)
 {
-#define PAIRED(name) stats_paired(name##_over, name##_under, lengthof(name##_over))
+#define PAIRED(name)   stats_paired(name##_over, name##_under, lengthof(name##_over))
+#define UNPAIRED(a, b) stats_unpaired(a##_over, lengthof(a##_over), b##_under, lengthof(b##_under))
     ok(is_ratio(PAIRED(two), 1.10878842198, 1.00215771519, 1.22676475576, 0.04896056196),
        "two pairs");
     ok(is_ratio(PAIRED(three), 1.89364611335, 1.82946932099, 1.9600741928, 0.000157465869956),
        "three pairs");
     ok(is_ratio(PAIRED(four), 1.00099436434, 0.990222996528, 1.01188290007, 0.789071253489),
        "four pairs");
-    ok(is_ratio(PAIRED(five), 1.31647536113, 1.17278724855, 1.47776792305, 0.00940930595472),
-       "five pairs, of which one was spoilt");
+    ok(is_ratio(PAIRED(five), 1.53177817346, 0.982261670669, 2.38871620744, 0.0561201192288),
+       "five pairs, of which one was spoilt: too few to know that it was");
     ok(is_ratio(PAIRED(nine), 1.00712517921, 0.985245076058, 1.02949119082, 0.45909180449),
        "nine pairs, of which one was spoilt");
-    ok(is_ratio(PAIRED(twelve), 1.00611740589, 0.979611196944, 1.03334081683, 0.605838230846),
+    ok(is_ratio(PAIRED(twelve), 1.00577175977, 0.984048253379, 1.02797482673, 0.565710685517),
        "twelve pairs");
-    ok(is_ratio(stats_unpaired(nine_over, 9, five_under, 5), 0.182657315536, 0.178753809251,
-                0.186646063983, 1.03793354615e-15),
+    ok(is_ratio(PAIRED(seventeen), 1.01459224089, 0.993062885394, 1.03658834743, 0.166850002681),
+       "seventeen pairs, of which two were spoilt");
+    ok(is_ratio(UNPAIRED(nine, five), 0.182543419015, 0.178616483201, 0.186556689666,
+                7.81176681956e-18),
        "nine values over five");
-    ok(is_ratio(stats_unpaired(three_over, 3, twelve_under, 12), 0.252063126228, 0.246776582866,
-                0.257462919966, 2.56338365984e-08),
+    ok(is_ratio(UNPAIRED(three, twelve), 0.252071950546, 0.24691910935, 0.257332324013,
+                5.5456485053e-10),
        "three values over twelve");
-    ok(is_ratio(stats_unpaired(twelve_over, 12, nine_under, 9), 5.55762510669, 5.40975725356,
-                5.7095347127, 7.02208268053e-22),
+    ok(is_ratio(UNPAIRED(twelve, nine), 5.55432407272, 5.40957454269, 5.70294681427,
+                7.00799399667e-24),
        "twelve values over nine");
+    ok(is_ratio(UNPAIRED(seventeen, twelve), 1.00757518271, 0.988545514008, 1.02697117576,
+                0.417725123542),
+       "seventeen values over twelve");
     struct stats_ratio one = stats_paired(two_over, two_under, 1);
     ok(near(one.ratio, 1.1) && isnan(one.low) && isnan(one.high) && one.p == 1,
        "one pair has a ratio, no interval, and shows nothing");

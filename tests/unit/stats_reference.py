@@ -18,6 +18,8 @@ PAIRS = {
     "five": ([1.31, 1.29, 1.35, 1.30, 2.9], [1.00, 1.01, 0.99, 1.02, 1.0]),
     "nine": ([0.182, 0.186, 0.160, 0.375, 0.181, 0.179, 0.188, 0.183, 0.184],
              [0.180, 0.184, 0.165, 0.181, 0.185, 0.176, 0.184, 0.186, 0.179]),
+    "seventeen": ([1.02, 0.98, 1.01, 1.05, 0.97, 1.00, 1.03, 0.99, 1.02, 1.01, 1.04, 0.96, 1.9, 1.01, 0.5, 1.02, 1.00],
+                  [0.99, 1.01, 0.98, 1.02, 1.00, 0.98, 1.01, 1.00, 0.97, 0.93, 1.00, 0.99, 1.01, 0.97, 0.98, 1.03, 0.99]),
     "twelve": ([1.02, 0.98, 1.01, 1.05, 0.97, 1.00, 1.03, 0.99, 1.02, 1.01, 1.04, 0.96],
                [1.00, 1.01, 0.99, 1.02, 1.00, 0.98, 1.01, 1.00, 0.97, 1.03, 1.00, 0.99]),
 }
@@ -26,8 +28,8 @@ PAIRS = {
 def paired(over, under):
     logs = [log(a / b) for a, b in zip(over, under)]
     n = len(logs)
-    cut = int(0.2 * n)
-    mean = stats.trim_mean(logs, 0.2) if cut else sum(logs) / n
+    cut = n // 8
+    mean = stats.trim_mean(logs, cut / n) if cut else sum(logs) / n
     # the standard error by its definition: winsorized variance over the share that is kept
     wins = mstats.winsorize(array(logs), limits=(cut / n, cut / n))
     h = n - 2 * cut
@@ -41,14 +43,14 @@ def paired(over, under):
 
 def unpaired(over, under):
     a, b = [log(x) for x in over], [log(x) for x in under]
-    trim = 0.2
-    p = stats.ttest_ind(a, b, equal_var=False, trim=trim).pvalue
+    trim = 1 / 8
+    p = stats.ttest_ind(a, b, equal_var=False, trim=trim).pvalue  # Yuen's test
 
     def part(v):
-        cut = int(trim * len(v))
+        cut = len(v) // 8
         h = len(v) - 2 * cut
         wins = mstats.winsorize(array(v), limits=(cut / len(v), cut / len(v)))
-        return stats.trim_mean(v, trim), sum((x - wins.mean()) ** 2 for x in wins) / (h * (h - 1)), h - 1
+        return stats.trim_mean(v, cut / len(v)), sum((x - wins.mean()) ** 2 for x in wins) / (h * (h - 1)), h - 1
     (ma, sa, da), (mb, sb, db) = part(a), part(b)
     df = (sa + sb) ** 2 / (sa ** 2 / da + sb ** 2 / db)
     half = stats.t.ppf(0.975, df) * sqrt(sa + sb)
@@ -68,7 +70,7 @@ def row(values):
 
 for name, (over, under) in PAIRS.items():
     print(f"paired {name}: {row(paired(over, under))}")
-for a, b in (("nine", "five"), ("three", "twelve"), ("twelve", "nine")):
+for a, b in (("nine", "five"), ("three", "twelve"), ("twelve", "nine"), ("seventeen", "twelve")):
     print(f"unpaired {a} over {b}: {row(unpaired(PAIRS[a][0], PAIRS[b][1]))}")
 for p in ([0.01, 0.04, 0.03, 0.005], [0.2, 0.0004, 0.9, 0.0003, 0.0004, 0.02], [0.5]):
     print(f"holm {row(p)}: {row(holm(p))}")

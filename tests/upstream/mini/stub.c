@@ -65,36 +65,39 @@ static const char *parameter(const char *key, char *buf, size_t size)
 	return buf;
 }
 
+static int gil = !FT; /* -X gil=1 switches it on */
+
 static void bench(void)
 {
-	char kernel[32] = "", form[32] = "", workers[16] = "1", scale[32] = "1", repeat[16] = "3";
-	int n;
+	char kernel[32] = "", form[32] = "", mode[32] = "", workers[16] = "1", scale[32] = "1";
 	parameter("\"kernel\"", kernel, sizeof kernel);
 	parameter("\"form\"", form, sizeof form);
+	parameter("\"mode\"", mode, sizeof mode);
 	parameter("\"workers\"", workers, sizeof workers);
 	parameter("\"scale\"", scale, sizeof scale);
-	parameter("\"repeat\"", repeat, sizeof repeat);
+	if (wished("slow-bench"))
+		sleep(60);
+	if (strstr(parameters, "\"facts\"")) {
+		fprintf(channel,
+		        "{\"version\": \"%s stub\", \"release\": \"%s\", \"free_threaded\": %s, \"gil\": %s, \"compiler\": \"none\", "
+		        "\"configure\": \"\", \"flags\": {}}\n",
+		        VERSION, VERSION, FT ? "true" : "false", gil ? "true" : "false");
+		return;
+	}
 	if (wished("skip-bench")) {
 		fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"skip\": \"the stub says so\"}\n", kernel, form);
 		return;
 	}
-	if (wished("slow-bench"))
-		sleep(60);
 	if (strstr(parameters, "\"calibrate\"")) {
 		fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"scale\": 1.0}\n", kernel, form);
 		return;
 	}
-	fprintf(channel, "{\"kernel\": \"%s\", \"form\": \"%s\", \"mode\": \"threads\", \"workers\": %s, \"scale\": %s, \"seconds\": [",
-	        kernel, form, workers, scale);
-	for (n = atoi(repeat); n > 0; n--)
-		fprintf(channel, "%g%s", FT ? 1.1 / atof(workers) : 1.0, n > 1 ? ", " : "");
-	fprintf(channel, "], \"cpu_seconds\": [");
-	for (n = atoi(repeat); n > 0; n--)
-		fprintf(channel, "1.0%s", n > 1 ? ", " : "");
 	fprintf(channel,
-	        "], \"startup_seconds\": 0.01, \"checksum\": \"42\", \"gil_before\": %s, \"gil_after\": %s, \"workers_seen\": %s, "
-	        "\"bound\": true, \"flags\": {\"thread_inherit_context\": null, \"context_aware_warnings\": null}}\n",
-	        FT ? "false" : "true", FT ? "false" : "true", workers);
+	        "{\"kernel\": \"%s\", \"form\": \"%s\", \"mode\": \"%s\", \"workers\": %s, \"scale\": %s, \"seconds\": %g, "
+	        "\"cpu_seconds\": 1.0, \"startup_seconds\": 0.01, \"checksum\": \"42\", \"gil_before\": %s, \"gil_after\": %s, "
+	        "\"workers_seen\": %s, \"bound\": true, \"version\": \"%s stub\"}\n",
+	        kernel, form, mode, workers, scale, gil ? 1.0 : 1.1 / atof(workers), gil ? "true" : "false",
+	        gil ? "true" : "false", workers, VERSION);
 }
 
 static int kernel(const char *script)
@@ -137,6 +140,8 @@ static int kernel(const char *script)
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "gil=1") == 0)
+			gil = 1;
 		if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
 			printf("Python %s\n", VERSION);
 			return 0;
