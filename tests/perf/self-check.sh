@@ -21,7 +21,7 @@ while [ "$done" -lt "$runs" ]; do
 		import json, sys
 		r = json.load(open(sys.argv[1]))
 		found = [(k["kernel"], k["form"], x) for k in r["kernels"] for x in k["ratios"] if x["verdict"] == "difference"]
-		widest = max(x["high"] / x["low"] for k in r["kernels"] for x in k["ratios"])
+		widest = max(x["high"] / x["low"] for k in r["kernels"] for x in k["ratios"] if "high" in x)
 		print(f"run {sys.argv[2]}: {len(found)} called, {r['rounds']} rounds, {r['seconds']:.0f} s, widest interval "
 		      f"{(widest - 1) * 100:.1f} %, a worker got {r['machine']['cpu_granted'] * 100:.0f} % of a CPU or more")
 		for kernel, form, x in found:
