@@ -12,7 +12,7 @@
 
 static const double shortest_value =
     0.1;                            /* seconds: below, the clock's and the system's noise counts */
-static const double caution = 1.08; /* a round may take so much longer than the longest before */
+static const double caution = 1.08; /* a round may take so much longer than those before it */
 enum { RESIZES = 2, SELF_CHECK_ROUNDS = 3 };
 
 /* splitmix64: the order of measuring needs no better one. */
@@ -79,9 +79,8 @@ static bool one_more(const struct bench *b, double end)
 
 static int run_rounds(struct bench *b, double start)
 {
-    double longest = 0;
+    double first = clock_now(), round;
     do {
-        double before = clock_now();
         for (size_t i = 0; i < b->n_rows; i++) {
             /* who comes first changes, so that nobody is always measured after the same one */
             struct bench_row *r = &b->rows[(i + b->rounds) % b->n_rows];
@@ -90,8 +89,8 @@ static int run_rounds(struct bench *b, double start)
                 return rc;
         }
         b->rounds++;
-        longest = fmax(longest, clock_now() - before);
-    } while (one_more(b, clock_now() - start + longest * caution));
+        round = (clock_now() - first) / (double)b->rounds;
+    } while (one_more(b, clock_now() - start + round * caution));
     return 0;
 }
 
