@@ -86,6 +86,18 @@ def once(kernel, pool):
     return time.perf_counter() - wall, time.process_time() - cpu, answers
 
 
+def waited(ids):
+    """Seconds that the workers stood ready while their CPUs worked for others; None: not known."""
+    try:
+        total = 0
+        for worker in ids:
+            with open(f"/proc/{worker}/schedstat") as f:
+                total += int(f.read().split()[1])
+        return total / 1e9
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def measure(p, maker):
     form, mode, workers, scale = p["form"], p["mode"], int(p["workers"]), float(p["scale"])
     warm, kernel = maker(form, workers, scale * WARM_UP), maker(form, workers, scale)
@@ -95,11 +107,15 @@ def measure(p, maker):
         started = time.perf_counter() - started
         bound = bind(ids, p.get("cpus", []))
         once(warm, pool)
+        before = waited(ids)
         wall, cpu, answers = once(kernel, pool)
+        after = waited(ids)
     if mode == "processes":
         cpu = sum(a[3] for a in answers)
     emit(kernel=p["kernel"], form=form, mode=mode, workers=workers, scale=scale, seconds=wall,
-         cpu_seconds=cpu, startup_seconds=started, checksum=kernel.checksum([a[4] for a in answers]),
+         cpu_seconds=cpu, startup_seconds=started,
+         waited_seconds=None if before is None or after is None else after - before,
+         checksum=kernel.checksum([a[4] for a in answers]),
          gil_before=any(a[1] for a in answers), gil_after=any(a[2] for a in answers),
          workers_seen=len({a[0] for a in answers} | ids), bound=bound, version=sys.version)
 

@@ -77,9 +77,9 @@ static bool one_more(const struct bench *b, double end)
     return end < b->budget || (b->o->self_check && b->rounds < SELF_CHECK_ROUNDS);
 }
 
-static int run_rounds(struct bench *b, double start)
+static int run_rounds(struct bench *b)
 {
-    double first = clock_now(), round;
+    double first = clock_now(), round; /* what the next one takes, repetitions apart */
     do {
         for (size_t i = 0; i < b->n_rows; i++) {
             /* who comes first changes, so that nobody is always measured after the same one */
@@ -89,8 +89,8 @@ static int run_rounds(struct bench *b, double start)
                 return rc;
         }
         b->rounds++;
-        round = (clock_now() - first) / (double)b->rounds;
-    } while (one_more(b, clock_now() - start + round * caution));
+        round = (clock_now() - first - b->again) / (double)b->rounds;
+    } while (one_more(b, clock_now() - b->start + round * caution));
     return 0;
 }
 
@@ -111,20 +111,20 @@ static int prepare(struct bench *b)
 int bench_run(const struct bench_opts *opts, json_t **result)
 {
     struct bench b = {.o = opts, .who = opts->who ? opts->who : "bench"};
-    double start = clock_now();
     *result = NULL;
+    b.start = clock_now();
     clock_rfc3339(b.started);
-    b.seed = b.random = (unsigned long long)(start * 1e6) & 0xffffffffffULL;
+    b.seed = b.random = (unsigned long long)(b.start * 1e6) & 0xffffffffffULL;
     int rc = bench_plan(&b);
     if (rc == 0) {
         progress_stage(opts->progress, b.who, "measure", b.budget);
         rc = prepare(&b);
     }
     if (rc == 0)
-        rc = run_rounds(&b, start);
+        rc = run_rounds(&b);
     if (rc == 0) {
-        *result = bench_result(&b, clock_now() - start);
-        progress_done(opts->progress, b.who, "measure", clock_now() - start);
+        *result = bench_result(&b, clock_now() - b.start);
+        progress_done(opts->progress, b.who, "measure", clock_now() - b.start);
     }
     bench_free(&b);
     return rc;

@@ -63,12 +63,12 @@ json_t *bench_result(const struct bench *b, double seconds)
     for (size_t i = 0; i < b->n_workers; i++)
         json_array_append_new(workers, json_integer(b->workers[i]));
     int differences = (int)bench_add_ratios(b, rows);
-    json_t *result =
-        json_pack("{s:i, s:s, s:s, s:f, s:s, s:i, s:I, s:o, s:o, s:o, s:s, s:o}", "format",
-                  BENCH_FORMAT, "ungil", PACKAGE_VERSION, "started", b->started, "seconds", seconds,
-                  "length", lengths[b->o->length], "rounds", (int)b->rounds, "seed",
-                  (json_int_t)b->seed, "machine", bench_machine(b), "builds", bench_builds(b),
-                  "workers", workers, "scaling", scaling, "kernels", rows);
+    json_t *result = json_pack(
+        "{s:i, s:s, s:s, s:f, s:s, s:i, s:i, s:I, s:o, s:o, s:o, s:s, s:o}", "format", BENCH_FORMAT,
+        "ungil", PACKAGE_VERSION, "started", b->started, "seconds", seconds, "length",
+        lengths[b->o->length], "rounds", (int)b->rounds, "repeated", (int)b->repeated, "seed",
+        (json_int_t)b->seed, "machine", bench_machine(b), "builds", bench_builds(b), "workers",
+        workers, "scaling", scaling, "kernels", rows);
     if (b->o->self_check)
         json_object_set_new(result, "self_check", json_pack("{s:i}", "differences", differences));
     return result;

@@ -61,6 +61,9 @@ struct bench {
     struct bench_row rows[BENCH_MOST_ROWS];
     size_t n_rows, rounds;
     unsigned long long seed, random; /* of the order */
+    double start;                    /* clock_now() */
+    double again;                    /* seconds spent on measuring disturbed values again */
+    size_t repeated;                 /* how many */
     char started[32];
 };
 
