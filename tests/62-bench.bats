@@ -245,6 +245,10 @@ synthetic() {
 	run ungil bench --from new.json --compare old.json
 	assert_exit 1
 	assert_output --regexp 'primes balanced +ft scaling, 2 +\+(99|100)[.]'
+	synthetic primes:balanced:ft:2=0.05 >new.json
+	run ungil bench --from new.json --compare new.json
+	assert_exit 0
+	assert_output --partial 'primes balanced takes only 0.050 s at the size it had before'
 	sed 's/"primes"/"prunes"/g' new.json >old.json
 	run ungil bench --from new.json --compare old.json
 	assert_exit 0

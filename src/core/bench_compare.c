@@ -10,6 +10,9 @@
 
 #include "core/bench_plan.h"
 
+static const double trusted_value =
+    0.09; /* seconds: 0.1, and a little for what differs by itself */
+
 static double number(json_t *o, const char *key)
 {
     return json_number_value(json_object_get(o, key));
@@ -233,6 +236,21 @@ static json_t *label_of(json_t *result)
     return json_string(s);
 }
 
+/* A size that suited another machine may be too small for this one. */
+static void note_short(json_t *notes, json_t *row)
+{
+    size_t i;
+    json_t *cell;
+    double least = INFINITY;
+    json_array_foreach(json_object_get(row, "cells"), i, cell) least =
+        fmin(least, number(cell, "seconds"));
+    if (least < trusted_value)
+        note_down(notes,
+                  "%s %s takes only %.3f s at the size it had before: that is short for a "
+                  "time to be trusted",
+                  text(row, "kernel"), text(row, "form"), least);
+}
+
 json_t *bench_compare(json_t *before, json_t *after, double threshold)
 {
     json_t *changes = json_array(), *notes = json_array(), *row;
@@ -251,6 +269,7 @@ json_t *bench_compare(json_t *before, json_t *after, double threshold)
         }
         if (same(row, old, "scale") && same(row, old, "checksum")) {
             compare_times(changes, row, old);
+            note_short(notes, row);
             continue;
         }
         note_down(notes, "%s %s did other work before (%s): its times cannot be compared",
