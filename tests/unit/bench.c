@@ -88,7 +88,7 @@ int main(void)
         {"quiet", 0.01, 0, 0},
         {"drifting", 0.01, 0, 0.02},
         {"shared", 0.02, 0.1, 0.02},
-        {"overcrowded", 0.05, 0.4, 0.1},
+        {"crowded", 0.05, 0.4, 0.1},
     };
     static const size_t rounds[] = {3, 4, 6, 9, 15};
     for (size_t m = 0; m < lengthof(machines); m++)
