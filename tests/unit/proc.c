@@ -198,34 +198,6 @@ static void interruption(void)
     free(out);
 }
 
-/* What is 0.5 in this hierarchy of cgroups. */
-static int half(const char *membership)
-{
-    scratch_file("cgroup", membership, 0644);
-    double quota = cpu_quota_in("cgroup", "sys");
-    return quota > 0.499 && quota < 0.501;
-}
-
-static void quotas(void)
-{
-    scratch_file("sys/cpu.max", "max 100000\n", 0644);
-    scratch_file("sys/a/cpu.max", "50000 100000\n", 0644);
-    scratch_file("sys/a/b/cpu.max", "150000 100000\n", 0644);
-    scratch_file("sys/none/cpu.max", "max 100000\n", 0644);
-    scratch_file("sys/cpu/old/cpu.cfs_quota_us", "25000\n", 0644);
-    scratch_file("sys/cpu/old/cpu.cfs_period_us", "50000\n", 0644);
-    scratch_file("sys/cpu/free/cpu.cfs_quota_us", "-1\n", 0644);
-    scratch_file("sys/cpu/free/cpu.cfs_period_us", "100000\n", 0644);
-    ok(half("0::/a\n"), "half a CPU, cgroup v2");
-    ok(half("0::/a/b\n"), "the tightest on the way up counts");
-    ok(half("0::/a/gone/deeper\n"), "also where the group itself says nothing");
-    ok(half("5:memory:/x\n1:cpu,cpuacct:/old\n0::/\n"), "half a CPU, cgroup v1");
-    ok(!half("0::/none\n") && cpu_quota_in("cgroup", "sys") <= 0, "max is no quota");
-    ok(!half("1:cpu:/free\n") && cpu_quota_in("cgroup", "sys") <= 0, "nor is -1");
-    ok(!half("3:cpuset:/old\n") && cpu_quota_in("cgroup", "sys") <= 0, "cpuset is not cpu");
-    ok(cpu_quota_in("missing", "sys") <= 0, "without cgroups there is none");
-}
-
 static void cpus(void)
 {
     int list[1024];
@@ -252,7 +224,6 @@ int main(void)
     inheritance();
     environment();
     cpus();
-    quotas();
     interruption(); /* the last: what comes after it is interrupted */
     return tap_done();
 }
