@@ -37,7 +37,7 @@ sources() { find "$TOP/src" -name '*.[ch]' | sort; }
 	command -v shellcheck >/dev/null || skip "no shellcheck"
 	cd "$TOP"
 	shellcheck share/bootstrap.sh .ci/run tests/upstream/*.sh tests/upstream/mini/mini.sh tests/upstream/mini/configure \
-		tests/perf/*.sh
+		tests/perf/*.sh share/report/vendor/*.sh
 	shellcheck -s bash tests/helpers.bash
 	for shell in dash "busybox ash" bash; do
 		if command -v "${shell%% *}" >/dev/null; then $shell -n share/bootstrap.sh; fi

@@ -1,5 +1,5 @@
-/* Files of share/ compiled into the binary: kernels and manual (embedded.c is made by Makefile.am).
- */
+/* Files of share/ compiled into the binary: kernels, manual, recipes, the parts of
+ * reports (embedded.c is made by Makefile.am). */
 #ifndef UNGIL_CORE_EMBEDDED_H
 #define UNGIL_CORE_EMBEDDED_H
 
@@ -12,5 +12,6 @@ struct embedded {
 };
 extern const struct embedded embedded_files[];
 extern const size_t embedded_count;
+const struct embedded *embedded_find(const char *name); /* NULL: there is none */
 
 #endif
