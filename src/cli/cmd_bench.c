@@ -11,7 +11,9 @@
 #include "cli/root.h"
 #include "cli/table.h"
 #include "core/bench.h"
+#include "core/claims.h"
 #include "core/receipt.h"
+#include "core/report.h"
 #include "core/verify.h"
 
 static struct {
@@ -19,7 +21,7 @@ static struct {
     int rounds;
     double budget, limit;
     const char *kernels, *modes, *workers; /* "primes,matmul:private", "threads", "1,2,4" */
-    const char *compare, *from, *threshold;
+    const char *compare, *from, *threshold, *html;
 } wish;
 
 static const double default_threshold = 5; /* percent */
@@ -59,6 +61,9 @@ static void options(struct optset *set)
                               "Default: 5."});
     opt_add(set, (struct opt){"from", 0, OPT_STRING, &wish.from, "FILE.json",
                               "Measure nothing: report on this result or receipt."});
+    opt_add(set, (struct opt){"html", 0, OPT_STRING, &wish.html, "FILE",
+                              "Write a report, too: one page that needs no network. - is standard "
+                              "output, which then has nothing else."});
     opt_add(set, (struct opt){"markdown", 0, OPT_FLAG, &wish.markdown, NULL,
                               "The tables as Markdown, for a summary in CI."});
     opt_add_root(set);
@@ -256,18 +261,23 @@ static int report(json_t *result, json_t *comparison)
 {
     int differences = (int)json_integer_value(
         json_object_get(json_object_get(result, "self_check"), "differences"));
+    bool alone = str_eq(wish.html, "-");
     int rc = 0;
+    if (!wish.self_check)
+        claims_add(result);
     if (common.json) {
         if (comparison)
             json_object_set(result, "compare", comparison);
         rc = print_json(json_incref(result));
-    } else {
+    } else if (!alone) {
         autofree char *table = bench_table(result, wish.markdown);
         printf("%s", table);
         autofree char *changes =
             comparison ? bench_compare_table(comparison, wish.markdown) : xstrdup("");
         printf("%s%s", comparison ? "\n" : "", changes);
     }
+    if (rc == 0 && wish.html)
+        rc = report_write("bench", result, wish.html);
     if (rc == 0 && comparison)
         rc = regressed(comparison);
     if (rc == 0 && wish.self_check && differences > 0)
@@ -291,7 +301,12 @@ static int check_options(const struct strv *operands)
     if (wish.threshold && !wish.compare)
         return err_hint(fail(E_USAGE, "--threshold says nothing without --compare"),
                         "--compare OLD.json names what to compare with");
-    return 0;
+    if (str_eq(wish.html, "-") && common.json)
+        return err_hint(fail(E_USAGE, "--json and --html - both want standard output"),
+                        "--html FILE writes the report to a file");
+    if (wish.html && wish.self_check)
+        return err_hint(fail(E_USAGE, "there is no report of a self-check"), "leave out --html");
+    return wish.html ? report_check(wish.html) : 0;
 }
 
 static int choose_and_measure(const struct strv *operands, json_t *previous, json_t **result)
@@ -377,8 +392,14 @@ const struct verb cmd_bench = {
         "self_check (differences). --compare adds compare: before, after, threshold, notes, pace "
         "(all times together, null if none), changes (kernel, form, what: seconds, build_overhead, "
         "scaling; build, mode, workers, ratio: above 1 is worse, low, high, p, verdict: slower, "
-        "faster, no difference seen; regression), regressions. The member bench of receipts and of "
-        "install --json is the same.",
+        "faster, no difference seen; regression), regressions. claims is what is commonly said "
+        "beside "
+        "what was measured (id, said, who, measured: text or null, verdict: holds here, does not "
+        "hold here, cannot be said, not measured; why). The member bench of receipts and of "
+        "install --json is the same, without claims.\n\n"
+        "--html makes a page of it: curves, overhead, what is contended, what it means, and the "
+        "claims. It opens offline, asks nothing of any network, and holds all that it shows; with "
+        "--from, of a result that was kept.",
     .run = run,
     .options = options,
 };
