@@ -9,20 +9,10 @@
 #include <string.h>
 
 #include "core/bench_plan.h"
+#include "core/text_json.h"
 
 static const double trusted_value =
     0.09; /* seconds: 0.1, and a little for what differs by itself */
-
-static double number(json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
-static const char *text(json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
 
 static bool same(json_t *a, json_t *b, const char *key)
 {
@@ -46,16 +36,6 @@ static json_t *find_row(json_t *result, json_t *like)
     json_t *row;
     json_array_foreach(json_object_get(result, "kernels"), i,
                        row) if (same(row, like, "kernel") && same(row, like, "form")) return row;
-    return NULL;
-}
-
-static json_t *find_cell(json_t *row, const char *build, int workers)
-{
-    size_t i;
-    json_t *cell;
-    json_array_foreach(json_object_get(row, "cells"), i,
-                       cell) if (strcmp(text(cell, "build"), build) == 0 &&
-                                 (int)number(cell, "workers") == workers) return cell;
     return NULL;
 }
 
@@ -102,7 +82,8 @@ static void compare_times(json_t *changes, json_t *row, json_t *old)
     json_t *cell;
     json_array_foreach(json_object_get(row, "cells"), i, cell)
     {
-        json_t *before = find_cell(old, text(cell, "build"), (int)number(cell, "workers"));
+        json_t *before =
+            bench_cell_of(old, json_text(cell, "build"), (int)json_number(cell, "workers"));
         size_t n, m;
         autofree double *a = values_of(cell, &n), *b = values_of(before, &m);
         if (before && all_positive(a, n) && all_positive(b, m))
@@ -114,11 +95,12 @@ static void compare_times(json_t *changes, json_t *row, json_t *old)
 static void compare_quotients(json_t *changes, json_t *row, json_t *old, const char *what,
                               json_t *cell, const char *under, int workers)
 {
-    const char *build = text(cell, "build");
-    int own = (int)number(cell, "workers");
+    const char *build = json_text(cell, "build");
+    int own = (int)json_number(cell, "workers");
     size_t n = 0, m = 0;
-    autofree double *a = quotients(cell, find_cell(row, under, workers), &n);
-    autofree double *b = quotients(find_cell(old, build, own), find_cell(old, under, workers), &m);
+    autofree double *a = quotients(cell, bench_cell_of(row, under, workers), &n);
+    autofree double *b =
+        quotients(bench_cell_of(old, build, own), bench_cell_of(old, under, workers), &m);
     if (a && b && all_positive(a, n) && all_positive(b, m))
         add_change(changes, row, what, cell, stats_unpaired(a, n, b, m));
 }
@@ -129,10 +111,10 @@ static void compare_relations(json_t *changes, json_t *row, json_t *old)
     json_t *cell;
     json_array_foreach(json_object_get(row, "cells"), i, cell)
     {
-        const char *build = text(cell, "build");
-        if (strcmp(build, "ft") == 0 && (int)number(cell, "workers") == 1)
+        const char *build = json_text(cell, "build");
+        if (strcmp(build, "ft") == 0 && (int)json_number(cell, "workers") == 1)
             compare_quotients(changes, row, old, "build_overhead", cell, "gil", 1);
-        if ((int)number(cell, "workers") > 1) /* N by 1: larger is worse, as with times */
+        if ((int)json_number(cell, "workers") > 1) /* N by 1: larger is worse, as with times */
             compare_quotients(changes, row, old, "scaling", cell, build, 1);
     }
 }
@@ -167,11 +149,11 @@ static void note_builds(json_t *notes, json_t *before, json_t *after)
     json_t *a, *b;
     json_array_foreach(news, i, b) json_array_foreach(
         olds, k, a) if (same(a, b, "id") &&
-                        strcmp(text(a, "id"), "ft+gil")) for (size_t f = 0; f < lengthof(keys);
-                                                              f++) if (!same(a, b, keys[f]))
-        note_down(notes, "%s: %s was %s, now %s", text(a, "id"), keys[f],
-                  *text(a, keys[f]) ? text(a, keys[f]) : "unknown",
-                  *text(b, keys[f]) ? text(b, keys[f]) : "unknown");
+                        strcmp(json_text(a, "id"), "ft+gil")) for (size_t f = 0; f < lengthof(keys);
+                                                                   f++) if (!same(a, b, keys[f]))
+        note_down(notes, "%s: %s was %s, now %s", json_text(a, "id"), keys[f],
+                  *json_text(a, keys[f]) ? json_text(a, keys[f]) : "unknown",
+                  *json_text(b, keys[f]) ? json_text(b, keys[f]) : "unknown");
 }
 
 /* The median of all times, new by old; NAN when there is none. */
@@ -180,8 +162,8 @@ static double pace_of(json_t *changes)
     size_t i, n = 0;
     json_t *c;
     autofree double *v = xcalloc(json_array_size(changes) + 1, sizeof *v);
-    json_array_foreach(changes, i, c) if (strcmp(text(c, "what"), "seconds") == 0) v[n++] =
-        number(c, "ratio");
+    json_array_foreach(changes, i, c) if (strcmp(json_text(c, "what"), "seconds") == 0) v[n++] =
+        json_number(c, "ratio");
     return stats_median(v, n);
 }
 
@@ -194,11 +176,11 @@ static void correct(json_t *changes, double *p)
     autofree double *some = xcalloc(json_array_size(changes) + 1, sizeof *some);
     for (size_t q = 0; q < lengthof(questions); q++) {
         size_t n = 0;
-        json_array_foreach(changes, i, c) if (str_eq(text(c, "what"), questions[q])) some[n++] =
-            number(c, "p");
+        json_array_foreach(changes, i, c) if (str_eq(json_text(c, "what"), questions[q]))
+            some[n++] = json_number(c, "p");
         stats_holm(some, n);
         n = 0;
-        json_array_foreach(changes, i, c) if (str_eq(text(c, "what"), questions[q])) p[i] =
+        json_array_foreach(changes, i, c) if (str_eq(json_text(c, "what"), questions[q])) p[i] =
             some[n++];
     }
 }
@@ -213,7 +195,7 @@ static int judge(json_t *changes, double threshold)
     correct(changes, p);
     json_array_foreach(changes, i, c)
     {
-        double ratio = number(c, "ratio");
+        double ratio = json_number(c, "ratio");
         bool seen = p[i] <= bench_family_error && fabs(log(ratio)) >= log(1 + bench_least_effect) &&
                     json_object_get(c, "low");
         bool regression = seen && (ratio - 1) * 100 > threshold;
@@ -232,7 +214,7 @@ static json_t *label_of(json_t *result)
 {
     json_t *first = json_array_get(json_object_get(result, "builds"), 0);
     autofree char *s =
-        xasprintf("%s, measured %s", text(first, "release"), text(result, "started"));
+        xasprintf("%s, measured %s", json_text(first, "release"), json_text(result, "started"));
     return json_string(s);
 }
 
@@ -243,12 +225,12 @@ static void note_short(json_t *notes, json_t *row)
     json_t *cell;
     double least = INFINITY;
     json_array_foreach(json_object_get(row, "cells"), i, cell) least =
-        fmin(least, number(cell, "seconds"));
+        fmin(least, json_number(cell, "seconds"));
     if (least < trusted_value)
         note_down(notes,
                   "%s %s takes only %.3f s at the size it had before: that is short for a "
                   "time to be trusted",
-                  text(row, "kernel"), text(row, "form"), least);
+                  json_text(row, "kernel"), json_text(row, "form"), least);
 }
 
 json_t *bench_compare(json_t *before, json_t *after, double threshold)
@@ -263,8 +245,8 @@ json_t *bench_compare(json_t *before, json_t *after, double threshold)
         if (!json_object_get(row, "cells"))
             continue;
         if (!old || !json_object_get(old, "cells")) {
-            note_down(notes, "%s %s was not measured before", text(row, "kernel"),
-                      text(row, "form"));
+            note_down(notes, "%s %s was not measured before", json_text(row, "kernel"),
+                      json_text(row, "form"));
             continue;
         }
         if (same(row, old, "scale") && same(row, old, "checksum")) {
@@ -273,13 +255,13 @@ json_t *bench_compare(json_t *before, json_t *after, double threshold)
             continue;
         }
         note_down(notes, "%s %s did other work before (%s): its times cannot be compared",
-                  text(row, "kernel"), text(row, "form"),
+                  json_text(row, "kernel"), json_text(row, "form"),
                   same(row, old, "scale") ? "another result" : "another size");
         compare_relations(changes, row, old);
     }
     json_array_foreach(json_object_get(before, "kernels"), i, row) if (!find_row(after, row))
-        note_down(notes, "%s %s was measured before and not now", text(row, "kernel"),
-                  text(row, "form"));
+        note_down(notes, "%s %s was measured before and not now", json_text(row, "kernel"),
+                  json_text(row, "form"));
     int regressions = judge(changes, threshold);
     double pace = pace_of(changes);
     return json_pack("{s:o, s:o, s:f, s:o, s:o, s:o, s:i}", "before", label_of(before), "after",
@@ -290,17 +272,17 @@ json_t *bench_compare(json_t *before, json_t *after, double threshold)
 
 static void add_line(struct str *out, json_t *c, bool markdown)
 {
-    autofree char *name = xasprintf("%s %s", text(c, "kernel"), text(c, "form"));
-    autofree char *what =
-        xasprintf("%s %s, %d", text(c, "build"), text(c, "what"), (int)number(c, "workers"));
+    autofree char *name = xasprintf("%s %s", json_text(c, "kernel"), json_text(c, "form"));
+    autofree char *what = xasprintf("%s %s, %d", json_text(c, "build"), json_text(c, "what"),
+                                    (int)json_number(c, "workers"));
     autofree char *interval = json_object_get(c, "low")
-                                  ? xasprintf("[%+.0f, %+.0f]", (number(c, "low") - 1) * 100,
-                                              (number(c, "high") - 1) * 100)
+                                  ? xasprintf("[%+.0f, %+.0f]", (json_number(c, "low") - 1) * 100,
+                                              (json_number(c, "high") - 1) * 100)
                                   : xstrdup("");
     str_addf(out,
              markdown ? "| %s | %s | %+.1f %% | %s | %s%s |\n"
                       : "%-20s %-20s%+7.1f %% %-12s %s%s\n",
-             name, what, (number(c, "ratio") - 1) * 100, interval, text(c, "verdict"),
+             name, what, (json_number(c, "ratio") - 1) * 100, interval, json_text(c, "verdict"),
              json_is_true(json_object_get(c, "regression")) ? " !" : "");
 }
 
@@ -311,8 +293,8 @@ char *bench_compare_table(json_t *comparison, bool markdown)
     json_t *c, *changes = json_object_get(comparison, "changes");
     json_t *pace = json_object_get(comparison, "pace");
     int same_ones = 0;
-    str_addf(&out, "Before: %s\nNow:    %s\n", text(comparison, "before"),
-             text(comparison, "after"));
+    str_addf(&out, "Before: %s\nNow:    %s\n", json_text(comparison, "before"),
+             json_text(comparison, "after"));
     json_array_foreach(json_object_get(comparison, "notes"), i, c)
         str_addf(&out, "- %s\n", json_string_value(c));
     if (json_is_number(pace))
@@ -324,13 +306,13 @@ char *bench_compare_table(json_t *comparison, bool markdown)
                 : "\n");
     json_array_foreach(changes, i, c)
     {
-        if (strcmp(text(c, "verdict"), "no difference seen") == 0)
+        if (strcmp(json_text(c, "verdict"), "no difference seen") == 0)
             same_ones++;
         else
             add_line(&out, c, markdown);
     }
     str_addf(&out, "\n%d of %zu: no difference seen. %d slower by more than %g %% (marked !).\n",
-             same_ones, json_array_size(changes), (int)number(comparison, "regressions"),
-             number(comparison, "threshold"));
+             same_ones, json_array_size(changes), (int)json_number(comparison, "regressions"),
+             json_number(comparison, "threshold"));
     return str_take(&out);
 }

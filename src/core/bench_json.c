@@ -1,5 +1,6 @@
 /* The document that core/bench.h gives. */
 #include <math.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -103,4 +104,14 @@ int bench_read(const char *path, json_t **result)
         *result = json_incref(bench);
     json_decref(document);
     return rc;
+}
+
+json_t *bench_cell_of(json_t *row, const char *build, int workers)
+{
+    size_t i;
+    json_t *cell;
+    json_array_foreach(json_object_get(row, "cells"), i,
+                       cell) if (strcmp(json_text(cell, "build"), build) == 0 &&
+                                 (int)json_number(cell, "workers") == workers) return cell;
+    return NULL;
 }

@@ -90,5 +90,7 @@ json_t *bench_builds(const struct bench *b);
 
 /* bench_json.c */
 json_t *bench_result(const struct bench *b, double seconds);
+/* The cell of a row of such a result; borrowed, NULL: not measured. */
+json_t *bench_cell_of(json_t *row, const char *build, int workers);
 
 #endif

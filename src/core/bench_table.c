@@ -3,21 +3,11 @@
 
 #include "core/bench.h"
 #include "core/bench_plan.h"
+#include "core/text_json.h"
 
 static const double unsteady_percent = 15;
 static const double quiet_share = 0.9; /* of a CPU, for one worker */
 enum { WIDTH = 80, RATIO_WIDTH = 20, TIME_WIDTH = 8, LEAST_NAME = 20, MOST_COLUMNS = 8 };
-
-static double number(json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
-static const char *text(json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
 
 /* A table being written: a name, and cells of one width, aligned to the right. */
 struct writer {
@@ -55,20 +45,10 @@ static void end_head(struct writer *w, size_t columns)
 
 static char *row_name(json_t *row)
 {
-    return xasprintf("%s %s", text(row, "kernel"), text(row, "form"));
+    return xasprintf("%s %s", json_text(row, "kernel"), json_text(row, "form"));
 }
 
 /* --- what took how long ---------------------------------------------------------------------- */
-
-static json_t *find_cell(json_t *row, const char *build, int workers)
-{
-    size_t i;
-    json_t *cell;
-    json_array_foreach(json_object_get(row, "cells"), i,
-                       cell) if (strcmp(text(cell, "build"), build) == 0 &&
-                                 (int)number(cell, "workers") == workers) return cell;
-    return NULL;
-}
 
 static int most_workers(json_t *result)
 {
@@ -78,7 +58,7 @@ static int most_workers(json_t *result)
 
 static void add_time(struct writer *w, json_t *cell)
 {
-    double s = number(cell, "seconds");
+    double s = json_number(cell, "seconds");
     autofree char *t = cell ? xasprintf(s < 10 ? "%.3f" : "%.1f", s) : xstrdup("-");
     add_text(w, t);
 }
@@ -91,14 +71,15 @@ static void add_times_head(struct writer *w, json_t *builds, int most)
     if (!w->markdown) {
         str_addf(&w->out, "%*s", w->name, "");
         json_array_foreach(builds, i, build)
-            str_addf(&w->out, "%*s", 2 * TIME_WIDTH, text(build, "id"));
+            str_addf(&w->out, "%*s", 2 * TIME_WIDTH, json_text(build, "id"));
         str_add(&w->out, "\n");
     }
     add_name(w, "seconds, by workers");
     json_array_foreach(builds, i, build) for (int one = 1; one >= 0; one--)
     {
-        autofree char *head = w->markdown ? xasprintf("%s, %d", text(build, "id"), one ? 1 : most)
-                                          : xasprintf("%d", one ? 1 : most);
+        autofree char *head = w->markdown
+                                  ? xasprintf("%s, %d", json_text(build, "id"), one ? 1 : most)
+                                  : xasprintf("%d", one ? 1 : most);
         add_text(w, head);
     }
     end_head(w, 2 * json_array_size(builds));
@@ -116,7 +97,7 @@ static void add_times(struct writer *w, json_t *result)
         const char *skip = json_string_value(json_object_get(row, "skip"));
         add_name(w, name);
         json_array_foreach(builds, k, build) for (int one = 1; one >= 0 && !skip; one--)
-            add_time(w, find_cell(row, text(build, "id"), one ? 1 : most));
+            add_time(w, bench_cell_of(row, json_text(build, "id"), one ? 1 : most));
         if (skip)
             str_addf(&w->out, w->markdown ? " not measured: %s |" : "   not measured: %s", skip);
         str_add(&w->out, "\n");
@@ -138,16 +119,17 @@ static json_t *find_ratio(json_t *row, const struct column *c)
     size_t i;
     json_t *r;
     json_array_foreach(json_object_get(row, "ratios"), i,
-                       r) if (strcmp(text(r, "what"), c->what) == 0 &&
-                              strcmp(text(r, "build"), c->build) == 0 &&
-                              (int)number(r, "workers") == c->workers) return r;
+                       r) if (strcmp(json_text(r, "what"), c->what) == 0 &&
+                              strcmp(json_text(r, "build"), c->build) == 0 &&
+                              (int)json_number(r, "workers") == c->workers) return r;
     return NULL;
 }
 
 /* "1.93x [1.90, 1.96]", "+31 % [+29, +33]"; owned. Where the interval has no room, without it. */
 static char *ratio_text(json_t *r, bool percent)
 {
-    double ratio = number(r, "ratio"), low = number(r, "low"), high = number(r, "high");
+    double ratio = json_number(r, "ratio"), low = json_number(r, "low"),
+           high = json_number(r, "high");
     autofree char *plain =
         percent ? xasprintf("%+.0f %%", (ratio - 1) * 100) : xasprintf("%.2fx", ratio);
     autofree char *interval = percent
@@ -160,9 +142,9 @@ static char *ratio_text(json_t *r, bool percent)
 static void add_ratio(struct writer *w, json_t *row, const struct column *c)
 {
     json_t *r = find_ratio(row, c);
-    bool few = number(r, "rounds") < 3;
+    bool few = json_number(r, "rounds") < 3;
     autofree char *t = !r ? xstrdup("-")
-                       : few || strcmp(text(r, "verdict"), "difference") == 0
+                       : few || strcmp(json_text(r, "verdict"), "difference") == 0
                            ? ratio_text(r, c->percent)
                            : xstrdup("no difference seen");
     add_text(w, t);
@@ -266,7 +248,7 @@ static void add_curve(struct writer *w, json_t *result, const char *build)
         {
             c.workers = (int)json_integer_value(number_of);
             json_t *r = find_ratio(row, &c);
-            autofree char *t = r ? xasprintf("%.2fx", number(r, "ratio")) : xstrdup("-");
+            autofree char *t = r ? xasprintf("%.2fx", json_number(r, "ratio")) : xstrdup("-");
             add_text(w, t);
         }
         str_add(&w->out, "\n");
@@ -284,7 +266,7 @@ static double worst_spread(json_t *rows)
     json_t *row, *cell;
     json_array_foreach(rows, i, row) json_array_foreach(json_object_get(row, "cells"), k, cell)
     {
-        double spread = number(cell, "mad") / number(cell, "seconds") * 100;
+        double spread = json_number(cell, "mad") / json_number(cell, "seconds") * 100;
         worst = spread > worst ? spread : worst;
     }
     return worst;
@@ -293,9 +275,9 @@ static double worst_spread(json_t *rows)
 /* How far the figures can be trusted. */
 static void add_reliability(struct str *out, json_t *result)
 {
-    int rounds = (int)number(result, "rounds");
+    int rounds = (int)json_number(result, "rounds");
     double spread = worst_spread(json_object_get(result, "kernels"));
-    double granted = number(json_object_get(result, "machine"), "cpu_granted");
+    double granted = json_number(json_object_get(result, "machine"), "cpu_granted");
     if (rounds < 2)
         str_add(out, "One value each, from a fresh process: how steady they are is not known, and\n"
                      "nothing can be called a difference.\n");
@@ -317,11 +299,11 @@ static void add_reliability(struct str *out, json_t *result)
 
 static void add_legend(struct str *out, json_t *result)
 {
-    const char *scaling = text(result, "scaling");
+    const char *scaling = json_text(result, "scaling");
     int most = most_workers(result);
     json_t *check = json_object_get(result, "self_check");
     if (check) {
-        int found = (int)number(check, "differences");
+        int found = (int)json_number(check, "differences");
         str_addf(out, "Self-check: A and B are the same build. Differences called: %d%s.\n", found,
                  found ? ", none of which can be true" : "");
         return;
@@ -352,8 +334,8 @@ static void add_notes(struct writer *w, json_t *result)
     json_array_foreach(json_object_get(result, "kernels"), i, row)
     {
         autofree char *name = row_name(row);
-        const char *resource = text(row, "resource");
-        str_addf(&w->out, w->markdown ? "- %s: %s" : "%s:\n    %s", name, text(row, "shows"));
+        const char *resource = json_text(row, "resource");
+        str_addf(&w->out, w->markdown ? "- %s: %s" : "%s:\n    %s", name, json_text(row, "shows"));
         if (*resource)
             str_addf(&w->out, w->markdown ? " (contended: %s)" : "\n    contended: %s", resource);
         str_add(&w->out, "\n");
@@ -366,9 +348,11 @@ static void add_builds(struct writer *w, json_t *result)
     json_t *build, *machine = json_object_get(result, "machine");
     json_array_foreach(json_object_get(result, "builds"), i, build) str_addf(
         &w->out, w->markdown ? "- %s: CPython %s, %s, %s\n" : "%-7s CPython %s, %s\n        %s\n",
-        text(build, "id"), text(build, "release"), text(build, "compiler"), text(build, "python"));
+        json_text(build, "id"), json_text(build, "release"), json_text(build, "compiler"),
+        json_text(build, "python"));
     str_addf(&w->out, w->markdown ? "- on %d CPUs, %s, %s\n\n" : "on      %d CPUs, %s, %s\n\n",
-             (int)number(machine, "cpus"), text(machine, "cpu"), text(machine, "system"));
+             (int)json_number(machine, "cpus"), json_text(machine, "cpu"),
+             json_text(machine, "system"));
 }
 
 char *bench_table(json_t *result, bool markdown)
@@ -376,7 +360,7 @@ char *bench_table(json_t *result, bool markdown)
     struct writer w = {.markdown = markdown, .name = LEAST_NAME};
     size_t i;
     json_t *row;
-    if ((int)number(result, "format") != BENCH_FORMAT)
+    if ((int)json_number(result, "format") != BENCH_FORMAT)
         return xstrdup(
             "What was measured is in a format of another ungil; \"ungil bench\" measures "
             "again.\n");

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "core/bench_plan.h"
 #include "core/kernel.h"
+#include "core/text_json.h"
 
 static const double default_limit = 60;  /* seconds */
 static const double least_value = 0.112; /* seconds wished for the fastest cell; 0.1 must be kept */
@@ -71,18 +72,12 @@ static int check_file(const struct bench_build *build)
     return 0;
 }
 
-static const char *text(json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-    return s ? s : "";
-}
-
 int bench_ask_facts(struct bench *b, struct bench_build *build)
 {
     if (stat(build->python, &build->file) < 0)
         return fail_errno(E_FAILED, "cannot run %s", build->python);
     int rc = ask(b, build, json_pack("{s:b}", "facts", true), &build->facts);
-    if (rc == 0 && !*text(build->facts, "version"))
+    if (rc == 0 && !*json_text(build->facts, "version"))
         rc = fail(E_FAILED, "kernel bench on %s did not say what it runs on", build->python);
     return rc;
 }
@@ -141,7 +136,7 @@ static int check_answer(const struct bench_build *build, struct bench_row *r, in
     if (json_unpack(answer, "{s:b, s:b, s:s, s:i, s:s}", "gil_before", &before, "gil_after", &after,
                     "checksum", &sum, "workers_seen", &seen, "version", &version) < 0)
         return fail(E_FAILED, "kernel bench on %s left out what proves its time", build->python);
-    if (!str_eq(version, text(build->facts, "version")))
+    if (!str_eq(version, json_text(build->facts, "version")))
         return replaced(build->python);
     if (before != build->gil || after != build->gil)
         return fail(E_FAILED, "the GIL was %s in a worker of %s, so its time is worth nothing",

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "core/embedded.h"
 #include "core/stats.h"
+#include "core/text_json.h"
 
 /* From the strongest to the weakest say in the verdict on several conditions together. */
 enum say { FAILS, UNMEASURED, UNSAID, HOLDS };
@@ -28,11 +29,6 @@ static const char *text(json_t *o, const char *key)
     return json_string_value(json_object_get(o, key));
 }
 
-static double number(json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
 /* Whether `o` has what the condition asks of this key; it may ask nothing. */
 static bool fits(json_t *condition, json_t *o, const char *key)
 {
@@ -49,7 +45,8 @@ static bool ratio_fits(json_t *condition, json_t *ratio)
 {
     const char *mode = text(condition, "mode");
     return fits(condition, ratio, "what") && str_eq(text(ratio, "mode"), mode ? mode : "threads") &&
-           (!scaling(condition) || fits(condition, ratio, "build")) && number(ratio, "ratio") > 0;
+           (!scaling(condition) || fits(condition, ratio, "build")) &&
+           json_number(ratio, "ratio") > 0;
 }
 
 static bool row_fits(json_t *condition, json_t *row)
@@ -80,7 +77,7 @@ static void each_ratio(json_t *condition, json_t *result, visit_fn *visit, void 
 static void note_workers(json_t *row, json_t *ratio, void *arg)
 {
     struct found *f = arg;
-    int workers = (int)number(ratio, "workers");
+    int workers = (int)json_number(ratio, "workers");
     (void)row;
     if (workers > f->workers && (!f->asked || workers <= json_integer_value(f->asked)))
         f->workers = workers;
@@ -89,12 +86,13 @@ static void note_workers(json_t *row, json_t *ratio, void *arg)
 static void note_ratio(json_t *row, json_t *ratio, void *arg)
 {
     struct found *f = arg;
-    if ((int)number(ratio, "workers") != f->workers)
+    if ((int)json_number(ratio, "workers") != f->workers)
         return;
     f->ratio = xrealloc(f->ratio, (f->n + 1) * sizeof *f->ratio);
     f->low = xrealloc(f->low, (f->n + 1) * sizeof *f->low);
     f->high = xrealloc(f->high, (f->n + 1) * sizeof *f->high);
-    double r = number(ratio, "ratio"), low = number(ratio, "low"), high = number(ratio, "high");
+    double r = json_number(ratio, "ratio"), low = json_number(ratio, "low"),
+           high = json_number(ratio, "high");
     bool whole = low > 0 && high >= low;
     f->bare |= !whole;
     f->ratio[f->n] = r;
@@ -145,7 +143,8 @@ static enum say judge_found(json_t *condition, const struct found *f)
         double limit = json_number_value(most);
         return high <= limit ? HOLDS : low > limit ? FAILS : UNSAID;
     }
-    double slack = number(condition, "slack"), from = json_number_value(json_array_get(within, 0)),
+    double slack = json_number(condition, "slack"),
+           from = json_number_value(json_array_get(within, 0)),
            to = json_number_value(json_array_get(within, 1));
     if (high < from || low > to)
         return FAILS;

@@ -23,3 +23,14 @@ json_t *texts_json(const struct strv *list)
         json_array_append_new(array, text_json(list->v[i]));
     return array;
 }
+
+const char *json_text(json_t *object, const char *key)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+    return s ? s : "";
+}
+
+double json_number(json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}

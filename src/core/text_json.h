@@ -1,4 +1,5 @@
-/* Texts of the outside world (paths, messages) as JSON, which is UTF-8 only. */
+/* Texts of the outside world (paths, messages) as JSON, which is UTF-8 only; and members of an
+ * object that may be missing. */
 #ifndef UNGIL_CORE_TEXT_JSON_H
 #define UNGIL_CORE_TEXT_JSON_H
 
@@ -11,5 +12,9 @@
 json_t *text_json(const char *text);
 /* An array of them; empty for NULL. */
 json_t *texts_json(const struct strv *list);
+
+/* A member; borrowed: "" when it is missing or no text; 0 when it is missing or no number. */
+const char *json_text(json_t *object, const char *key);
+double json_number(json_t *object, const char *key);
 
 #endif
