@@ -16,35 +16,18 @@ if [ -n "$(found)" ]; then
 	found
 	exit
 fi
-command -v apt-get >/dev/null || { echo "no apt, and no UNGIL_TEST_SOURCE" >&2; exit 1; }
-
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/upstream/apt.bash
+. "$here/apt.bash"
 # shellcheck disable=SC1091 # the machine's, not ours
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-# shellcheck disable=SC2016 # the $(NAME) are apt's
-read -r uri entry < <(apt-get indextargets --format '$(REPO_URI) $(SOURCESENTRY)' \
-	'Created-By: Packages' "Codename: $codename" 'Component: main') || true
-[ -n "${uri:-}" ] || { echo "apt is not configured for a repository of $codename" >&2; exit 1; }
-
-# the key that the machine's own entry for that mirror is signed by, where it names one
-key=$(awk -v uri="${uri%/}" '
-	/^[[:space:]]*$/ { hit = 0 } { sub(/\/$/, "") }
-	tolower($1) == "uris:" { u = $2; sub(/\/$/, "", u); hit = u == uri }
-	hit && tolower($1) == "signed-by:" && NF == 2 { print; exit }' "${entry%:*}" 2>/dev/null || true)
-
+find_mirror "Codename: $codename" || { echo "no UNGIL_TEST_SOURCE either" >&2; exit 1; }
 private=$dir/apt
-mkdir -p "$private/lists/partial" "$private/cache/archives/partial" "$private/sources"
 for suite in "$codename" trixie forky sid; do
-	printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\n%s\n\n' "$uri" "$suite" "$key" >"$private/sources/$suite.sources"
-	options=(-q -o Dir::State="$private" -o Dir::State::Lists="$private/lists" -o Dir::Cache="$private/cache"
-		-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$private/sources" -o APT::Sandbox::User=
-		-o Acquire::Retries=2)
-	if ! timeout 120 apt-get "${options[@]}" update >"$private/log" 2>&1; then
-		rm "$private/sources/$suite.sources"
-		continue
-	fi
+	add_suite "$private" "$suite" || continue
 	# newest first; what stands in the index is not always there
-	for version in $(apt-cache "${options[@]}" showsrc --only-source python3.13 2>/dev/null |
-		sed -n 's/^Version: //p' | sort -Vru); do
+	for version in $(source_versions python3.13 | sort -Vru); do
+		# shellcheck disable=SC2154 # options: set by add_suite
 		if (cd "$dir" && timeout 300 apt-get "${options[@]}" source --download-only --tar-only "python3.13=$version" >>"$private/log" 2>&1) &&
 			[ -n "$(found)" ]; then
 			rm -rf "$private"
@@ -53,5 +36,6 @@ for suite in "$codename" trixie forky sid; do
 		fi
 	done
 done
+# shellcheck disable=SC2154 # uri: set by find_mirror
 echo "no python3.13 source package to be had from $uri: $(tail -n 1 "$private/log")" >&2
 exit 1

@@ -18,32 +18,19 @@ for name in markupsafe pyclipper cython swig; do
 	have "$name" || missing+=("$name")
 done
 if [ ${#missing[@]} -gt 0 ] && [ ! -e "$dir/tried" ]; then
-	command -v apt-get >/dev/null || { echo "no apt" >&2; exit 1; }
-	codename=bookworm
-	# shellcheck disable=SC2016 # the $(NAME) are apt's
-	read -r uri entry < <(apt-get indextargets --format '$(REPO_URI) $(SOURCESENTRY)' 'Created-By: Packages' \
-		'Component: main' 'Origin: Debian') || true
-	[ -n "${uri:-}" ] || { echo "apt is not configured for a mirror of Debian" >&2; exit 1; }
-	key=$(awk -v uri="${uri%/}" '
-		/^[[:space:]]*$/ { hit = 0 } { sub(/\/$/, "") }
-		tolower($1) == "uris:" { u = $2; sub(/\/$/, "", u); hit = u == uri }
-		hit && tolower($1) == "signed-by:" && NF == 2 { print; exit }' "${entry%:*}" 2>/dev/null || true)
-	private=$dir/apt
-	mkdir -p "$private/lists/partial" "$private/cache/archives/partial" "$private/sources"
+	here=$(cd "$(dirname "$0")" && pwd)
+	# shellcheck source=tests/upstream/apt.bash
+	. "$here/apt.bash"
+	find_mirror 'Origin: Debian' || exit 1
+	private=$dir/apt codename=bookworm
 	for suite in $codename trixie forky sid; do
-		printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\n%s\n\n' "$uri" "$suite" "$key" >"$private/sources/$suite.sources"
-		options=(-q -o Dir::State="$private" -o Dir::State::Lists="$private/lists" -o Dir::Cache="$private/cache"
-			-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$private/sources" -o APT::Sandbox::User=
-			-o Acquire::Retries=2)
 		if [ "$suite" != "$codename" ] && have cython && have markupsafe && have swig && have pyclipper; then break; fi
-		if ! timeout 120 apt-get "${options[@]}" update >"$private/log" 2>&1; then
-			rm "$private/sources/$suite.sources"
-			continue
-		fi
+		add_suite "$private" "$suite" || continue
 		for name in "${missing[@]}"; do
 			# Cython must be one that knows the CPython of today
-			for version in $(apt-cache "${options[@]}" showsrc --only-source "$name" 2>/dev/null | sed -n 's/^Version: //p' | sort -Vu); do
+			for version in $(source_versions "$name" | sort -Vu); do
 				if have "$name" || { [ "$name" = cython ] && dpkg --compare-versions "$version" lt 3.1; }; then continue; fi
+				# shellcheck disable=SC2154 # options: set by add_suite
 				(cd "$dir" && timeout 120 apt-get "${options[@]}" source --download-only --tar-only "$name=$version") \
 					>>"$private/log" 2>&1 || true
 			done
