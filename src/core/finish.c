@@ -84,43 +84,81 @@ static int judge(const struct finish *f, const struct install_opts *opts)
     return opts->keep_failed ? rc : err_hint(rc, "--keep-failed keeps the prefix for a look");
 }
 
-static int verify(struct finish *f, const struct plan *plan, const struct source *source,
-                  const struct store *store, const struct install_opts *opts)
+/* What the options of one verification borrow. */
+struct question {
+    char *python, *control, *abiflags, *final, *configured;
+    struct strv stale;
+};
+
+static struct verify_opts ask(struct question *q, const struct finish *f, const struct plan *plan,
+                              const struct source *source, const struct store *store,
+                              const struct install_opts *opts)
 {
     const struct variant *v = f->build.variant;
-    autofree char *python = finish_python(f->build.prefix, plan->recipe->series, v->suffix);
-    autofree char *control =
-        v->free_threaded && f->sibling ? finish_python(f->sibling, plan->recipe->series, "") : NULL;
+    q->python = finish_python(f->build.prefix, plan->recipe->series, v->suffix);
+    if (v->free_threaded && f->sibling)
+        q->control = finish_python(f->sibling, plan->recipe->series, "");
     /* The flags CPython gives itself: "t" without the GIL, "d" with debugging. */
-    autofree char *abiflags = xasprintf("%s%s", v->free_threaded ? "t" : "",
-                                        strv_has(&v->configure, "--with-pydebug") ? "d" : "");
-    autofree char *final = store_prefix(store, f->name);
-    autofree char *configured = dirs_configured_prefix(f->name);
-    autostrv stale = {0};
+    q->abiflags = xasprintf("%s%s", v->free_threaded ? "t" : "",
+                            strv_has(&v->configure, "--with-pydebug") ? "d" : "");
+    q->final = store_prefix(store, f->name);
+    q->configured = dirs_configured_prefix(f->name);
     if (f->build.directory)
-        strv_add(&stale, f->build.directory);
-    struct verify_opts o = {
-        .python = python,
+        strv_add(&q->stale, f->build.directory);
+    return (struct verify_opts){
+        .python = q->python,
         .prefix = f->build.prefix,
-        .final = final,
-        .configured = configured,
-        .stale = &stale,
+        .final = q->final,
+        .configured = q->configured,
+        .stale = &q->stale,
         .release = source->release,
         .free_threaded = v->free_threaded,
-        .abiflags = abiflags,
+        .abiflags = q->abiflags,
         .required = &plan->recipe->required,
         .optional = &plan->recipe->optional,
-        .control = control && fs_exists(control) ? control : NULL,
+        .control = q->control && fs_exists(q->control) ? q->control : NULL,
         .who = f->name,
         .progress = opts->progress,
     };
+}
+
+static void question_free(struct question *q)
+{
+    free(q->python);
+    free(q->control);
+    free(q->abiflags);
+    free(q->final);
+    free(q->configured);
+    strv_free(&q->stale);
+}
+
+static int verify(struct finish *all, size_t n, const struct plan *plan,
+                  const struct source *source, const struct store *store,
+                  const struct install_opts *opts)
+{
+    autofree struct question *questions = xcalloc(n + 1, sizeof *questions);
+    autofree struct verify_opts *asked = xcalloc(n + 1, sizeof *asked);
+    autofree json_t **results = xcalloc(n + 1, sizeof *results);
+    autofree enum verdict *verdicts = xcalloc(n + 1, sizeof *verdicts);
     double start = clock_now();
-    progress_stage(opts->progress, f->name, "verify", -1);
-    int rc = verify_run(&o, &f->verification, &f->verdict);
+    for (size_t i = 0; i < n; i++) {
+        asked[i] = ask(&questions[i], &all[i], plan, source, store, opts);
+        progress_stage(opts->progress, all[i].name, "verify", -1);
+    }
+    int rc = verify_together(asked, n, results, verdicts);
     if (rc < 0)
-        return err_context(rc, "%s: cannot verify", f->name);
-    progress_done(opts->progress, f->name, "verify", clock_now() - start);
-    return judge(f, opts);
+        rc = err_context(rc, "cannot verify");
+    for (size_t i = 0; i < n; i++) {
+        question_free(&questions[i]);
+        if (!results[i])
+            continue;
+        all[i].verification = results[i];
+        all[i].verdict = verdicts[i];
+        progress_done(opts->progress, all[i].name, "verify", clock_now() - start);
+    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = judge(&all[i], opts);
+    return rc;
 }
 
 /* ---- manifest and receipt ---- */
@@ -198,8 +236,8 @@ int finish_all(struct finish *all, size_t n, const struct plan *plan, const stru
         rc = settle(&all[i], plan, store);
     if (rc == 0 && opts->share)
         rc = share(all, n);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = verify(&all[i], plan, source, store, opts);
+    if (rc == 0)
+        rc = verify(all, n, plan, source, store, opts);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = write_receipt(&all[i], plan, source, store, opts);
     return rc < 0 ? rc : proc_check();

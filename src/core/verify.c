@@ -53,6 +53,13 @@ static json_t *find_check(json_t *checks, const char *name)
     return NULL;
 }
 
+struct file_id {
+    char *path; /* of the file itself, owned */
+    struct stat st;
+};
+
+/* Kernels that mostly wait for programs of their own: in the background of the others. */
+static const char *const slow[] = {"venv_pip", "compile"};
 /* One run of a verification. */
 struct verification {
     const struct verify_opts *o;
@@ -60,6 +67,10 @@ struct verification {
     json_t *result, *checks;
     json_t *speaker; /* who answered first: version and prefix */
     char *impostor;  /* who answered as somebody else; NULL: nobody */
+    double start;
+    struct file_id before; /* the interpreter's file, at the start */
+    struct kernel_run runs[lengthof(slow)];
+    struct kernel background[lengthof(slow)];
 };
 
 /* Adds a check, if it was asked for, with the line that says why it matters. */
@@ -133,8 +144,6 @@ static struct kernel_run plan(const struct verification *v, const char *kernel)
                                .progress = v->o->progress};
 }
 
-/* Kernels that mostly wait for programs of their own: in the background of the others. */
-static const char *const slow[] = {"venv_pip", "compile"};
 static const struct {
     const char *name;
     bool proof;
@@ -159,31 +168,30 @@ static int run_quick(struct verification *v)
     return rc;
 }
 
-/* What needs no quiet machine. */
-static int run_together(struct verification *v)
+static int start_slow(struct verification *v)
 {
-    struct kernel_run runs[lengthof(slow)];
-    struct kernel background[lengthof(slow)] = {KERNEL_INIT, KERNEL_INIT};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < lengthof(slow); i++) {
         if (!verify_wants_kernel(v->o->only, slow[i]))
             continue;
-        runs[i] = plan(v, slow[i]);
-        if (kernel_start(&background[i], &runs[i]) < 0)
+        v->runs[i] = plan(v, slow[i]);
+        if (kernel_start(&v->background[i], &v->runs[i]) < 0)
             rc = take_answers(v, slow[i], false, E_FAILED, NULL);
     }
-    if (rc == 0)
-        rc = run_quick(v);
+    return rc;
+}
+
+static int finish_slow(struct verification *v)
+{
+    int rc = 0;
     for (size_t i = 0; rc == 0 && i < lengthof(slow); i++) {
-        if (!background[i].dir)
+        if (!v->background[i].dir)
             continue;
         json_t *answers = NULL;
         progress_update(v->o->progress, v->o->who, 0.65 + 0.1 * (double)i, slow[i]);
-        rc = kernel_finish(&background[i], &answers);
+        rc = kernel_finish(&v->background[i], &answers);
         rc = take_answers(v, slow[i], false, rc, answers);
     }
-    for (size_t i = 0; i < lengthof(slow); i++)
-        kernel_abandon(&background[i]);
     return rc;
 }
 
@@ -245,11 +253,6 @@ static void miss_unanswered(struct verification *v)
 
 /* ---- Is it one and the same interpreter from the first question to the last? ---- */
 
-struct file_id {
-    char *path; /* of the file itself, owned */
-    struct stat st;
-};
-
 static struct file_id identify(const char *python)
 {
     struct file_id id = {.path = realpath(python, NULL)};
@@ -270,10 +273,10 @@ static const char *difference(const struct file_id *a, const struct file_id *b)
     return NULL;
 }
 
-static void check_same(struct verification *v, const struct file_id *before)
+static void check_same(struct verification *v)
 {
     struct file_id after = identify(v->o->python);
-    const char *changed = difference(before, &after);
+    const char *changed = difference(&v->before, &after);
     const char *reason = v->impostor ? v->impostor : changed;
     if (reason)
         add_failure(v, "same-interpreter", v->o->free_threaded, "one interpreter", "another one",
@@ -322,33 +325,76 @@ static enum verdict sum_up(json_t *checks, bool free_threaded)
     return worst;
 }
 
-int verify_run(const struct verify_opts *o, json_t **result, enum verdict *verdict)
+static void begin(struct verification *v, const struct verify_opts *o)
 {
-    double start = clock_now();
-    struct file_id before = identify(o->python);
-    struct verification v = {.o = o, .params = make_params(o), .checks = json_array()};
-    v.result = json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", text_json(o->python),
-                         "control", text_json(o->control), "checks", v.checks);
-    int rc = run_together(&v);
-    if (rc == 0)
-        rc = run_parallel(&v);
-    if (rc == 0) {
-        miss_unanswered(&v);
-        check_same(&v, &before);
-        put_in_order(v.checks);
-        *verdict = sum_up(v.checks, o->free_threaded);
-        if (*verdict == VERDICT_PROVEN && o->only && o->only->n)
-            *verdict = VERDICT_PASSED;
-        json_object_set_new(v.result, "verdict", json_string(verdict_name(*verdict)));
-        json_object_set_new(v.result, "seconds", json_real(clock_now() - start));
-    } else {
-        json_decref(v.result);
-        v.result = NULL;
-    }
-    *result = v.result;
-    free(before.path);
-    free(v.impostor);
-    json_decref(v.speaker);
-    json_decref(v.params);
+    *v = (struct verification){.o = o,
+                               .params = make_params(o),
+                               .checks = json_array(),
+                               .start = clock_now(),
+                               .before = identify(o->python)};
+    v->result = json_pack("{s:s, s:o, s:o, s:o}", "verdict", "", "python", text_json(o->python),
+                          "control", text_json(o->control), "checks", v->checks);
+    for (size_t i = 0; i < lengthof(slow); i++)
+        v->background[i] = (struct kernel)KERNEL_INIT;
+}
+
+static void conclude(struct verification *v, json_t **result, enum verdict *verdict)
+{
+    miss_unanswered(v);
+    check_same(v);
+    put_in_order(v->checks);
+    *verdict = sum_up(v->checks, v->o->free_threaded);
+    if (*verdict == VERDICT_PROVEN && v->o->only && v->o->only->n)
+        *verdict = VERDICT_PASSED;
+    json_object_set_new(v->result, "verdict", json_string(verdict_name(*verdict)));
+    json_object_set_new(v->result, "seconds", json_real(clock_now() - v->start));
+    *result = json_incref(v->result);
+}
+
+static void end(struct verification *v)
+{
+    for (size_t i = 0; i < lengthof(slow); i++)
+        kernel_abandon(&v->background[i]);
+    free(v->before.path);
+    free(v->impostor);
+    json_decref(v->speaker);
+    json_decref(v->params);
+    json_decref(v->result);
+}
+
+/* A step of all of them before the next step of any. */
+static int each(struct verification *all, size_t n, int (*step)(struct verification *))
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = step(&all[i]);
     return rc;
+}
+
+int verify_together(const struct verify_opts *opts, size_t n, json_t **results,
+                    enum verdict *verdicts)
+{
+    autofree struct verification *all = xcalloc(n + 1, sizeof *all);
+    for (size_t i = 0; i < n; i++) {
+        begin(&all[i], &opts[i]);
+        results[i] = NULL;
+    }
+    int rc = each(all, n, start_slow);
+    if (rc == 0)
+        rc = each(all, n, run_quick);
+    if (rc == 0)
+        rc = each(all, n, finish_slow);
+    if (rc == 0) /* this one needs a quiet machine */
+        rc = each(all, n, run_parallel);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            conclude(&all[i], &results[i], &verdicts[i]);
+        end(&all[i]);
+    }
+    return rc;
+}
+
+int verify_run(const struct verify_opts *opts, json_t **result, enum verdict *verdict)
+{
+    return verify_together(opts, 1, result, verdict);
 }

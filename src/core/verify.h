@@ -51,6 +51,10 @@ enum verdict {
  * failed, but this machine could not show that threads run at once; PASSED: nothing failed, but not
  * every check was asked for. */
 int verify_run(const struct verify_opts *opts, json_t **result, enum verdict *verdict);
+/* The same of n interpreters in less time: what one of them waits for runs beside the others.
+ * results[i] and verdicts[i] belong to opts[i]; all results are NULL on an error. */
+int verify_together(const struct verify_opts *opts, size_t n, json_t **results,
+                    enum verdict *verdicts);
 const char *verdict_name(enum verdict v);
 
 /* What is wrong, a line for each failed check: "CHECK: expected X, seen Y: reason"; owned, "" when
