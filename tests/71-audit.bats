@@ -60,6 +60,7 @@ sys.exit(0 if eval(sys.argv[1]) else f"not so: {sys.argv[1]}\n{json.dumps(r, ind
 
 third_party() {
 	SOURCES=$BUILD/real-pair/third-party
+	mkdir -p "$BUILD/real-pair" # not there when UNGIL_TEST_PAIR names a pair
 	THERE=$(flock "$BUILD/real-pair/lock" "$TESTS/upstream/third_party.sh" "$SOURCES" 2>"$TMPDIR/why") || skip "$(cat "$TMPDIR/why")"
 	rm -f "$TMPDIR/why"
 	INCLUDE=$(dirname "$FT")/../include/python${SERIES}t
