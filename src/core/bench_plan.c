@@ -38,7 +38,7 @@ static const struct bench_plan plans[] = {
     {"pipeline", "records", NULL, "threads", "friendly",
      "lines to records, checked, grouped, written as JSON", NULL, false, false, false, false},
     {"requests", "http", NULL, "threads", "friendly",
-     "a server on loopback whose requests cost CPU time", NULL, false, false, false, true},
+     "requests that cost CPU time; a second worker fills the first one's waits", NULL, false, false, false, true},
     {"dict", "shared", NULL, "threads", "contended", "all threads write to one dict",
      "the lock and the table of one dict", false, false, false, false},
     {"dict", "private", NULL, "threads", "friendly", "each thread writes to a dict of its own",

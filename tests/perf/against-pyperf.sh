@@ -1,8 +1,9 @@
 #!/bin/sh
 # Does `ungil bench` agree with somebody else's way to measure? The build overhead of two kernels, by ungil and by
 # fresh processes that hyperfine starts and times (as pyperf does, which Debian does not have): other processes, another
-# clock, other statistics (a bootstrap of the medians). Each process does the kernel's work in one thread for about a
-# second; what an interpreter takes to start is measured alike and taken off.
+# clock, other statistics (a bootstrap of the medians). Each process does the kernel's work, of the size that ungil chose,
+# five times in one thread; what an interpreter takes to start is measured alike and taken off. The size matters: primes
+# below a million have 1 % more build overhead than those below a quarter of it.
 #
 #   tests/perf/against-pyperf.sh NAME [RUNS]   NAME is the GIL build; UNGIL=build/ungil, UNGIL_ROOT as ever
 #
@@ -19,6 +20,7 @@ trap 'exit 143' TERM
 
 gil=$("$ungil" which "$name" python3)
 ft=$("$ungil" which "${name}t" python3)
+equal="-I -B -X thread_inherit_context=1 -X context_aware_warnings=1" # the defaults of the two builds differ
 cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
 cat >"$work/work.py" <<'END'
 import sys, threading
@@ -28,7 +30,8 @@ maker, _ = bench_cpu.KERNELS[sys.argv[2]]
 kernel = maker(sys.argv[3], 1, float(sys.argv[4]))
 def work():
     assert sys._is_gil_enabled() == (sys.argv[5] == "gil")
-    print(kernel.checksum([task[0](*task[1:]) for task in kernel.tasks]))
+    for _ in range(int(sys.argv[6])):
+        print(kernel.checksum([task[0](*task[1:]) for task in kernel.tasks]))
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
@@ -36,15 +39,16 @@ END
 
 "$ungil" bench --json --quick --budget 60 --workers 2 --kernel primes:balanced,squares:threads "$gil" "$ft" >"$work/ungil.json"
 # the two builds by turns: hyperfine measures one command after the other, so it is asked for a few runs at a time
-for kernel in primes:balanced:2.0 squares:sum:0.7; do
-	form=${kernel#*:} scale=${kernel##*:}
-	form=${form%:*}
-	for scale in 0.000001 "$scale"; do
+for row in primes:balanced squares:threads; do
+	kernel=${row%:*} form=${row#*:}
+	scale=$(python3 -c 'import json, sys
+print(next(k["scale"] for k in json.load(open(sys.argv[1]))["kernels"] if k["kernel"] == sys.argv[2]))' "$work/ungil.json" "$kernel")
+	for times in 0 5; do
 		turn=0
 		while [ "$turn" -lt $(((runs + 2) / 3)) ]; do
-			hyperfine -N --style none --warmup 0 --runs 3 --export-json "$work/${kernel%%:*}-$scale-$turn.json" \
-				-n gil "taskset -c $cpu $gil -I -B $work/work.py $kernels ${kernel%%:*} $form $scale gil" \
-				-n ft "taskset -c $cpu $ft -I -B $work/work.py $kernels ${kernel%%:*} $form $scale ft" >/dev/null
+			hyperfine -N --style none --warmup 0 --runs 3 --export-json "$work/$kernel-$times-$turn.json" \
+				-n gil "taskset -c $cpu $gil $equal $work/work.py $kernels $kernel $form $scale gil $times" \
+				-n ft "taskset -c $cpu $ft $equal $work/work.py $kernels $kernel $form $scale ft $times" >/dev/null
 			turn=$((turn + 1))
 		done
 	done
@@ -58,7 +62,7 @@ print(f"ungil: {ours['rounds']} rounds, a worker got {ours['machine']['cpu_grant
 for kernel in ("primes", "squares"):
     times = {}
     for path in glob.glob(f"{work}/{kernel}-*.json"):
-        size = "start" if "-0.000001-" in path else "work"
+        size = "start" if f"{kernel}-0-" in path else "work"
         for r in json.load(open(path))["results"]:
             times.setdefault((r["command"], size), []).extend(r["times"])
     def ratio(pick):
