@@ -6,28 +6,12 @@
 
 #include "base/err.h"
 #include "base/proc.h"
+#include "generator.h"
 #include "scratch.h"
 #include "tap.h"
 
 static const struct archive_limits limits = {.bytes = 1000000, .entries = 200};
 static char *generator;
-
-/* The lines of archives.py's output; empty without Python. */
-static struct strv generate(void)
-{
-    struct strv lines = {0};
-    autofree char *out = NULL;
-    autostrv argv = {0};
-    int status = -1;
-    struct proc_opts o = PROC_OPTS_INIT;
-    o.err = STDERR_FILENO;
-    strv_add(&argv, "python3");
-    strv_add(&argv, generator);
-    if (proc_capture(&argv, &o, 60, 1 << 20, &out, &status) == 0 && proc_ok(status))
-        for (char *save = NULL, *l = strtok_r(out, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-            strv_add(&lines, l);
-    return lines;
-}
 
 static int unpack_new(const char *file)
 {
@@ -121,7 +105,8 @@ int main(void)
     generator = path_join(here, relative);
     scratch_enter();
     umask(077);
-    autostrv lines = generate();
+    autostrv lines = {0};
+    generate(generator, NULL, &lines);
     if (ok(lines.n > 30, "Python made the archives"))
         for (size_t i = 0; i < lines.n; i++) {
             char *tab = strchr(lines.v[i], '\t');

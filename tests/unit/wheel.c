@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "core/audit_static.h"
 #include "extension.h"
+#include "generator.h"
 #include "scratch.h"
 #include "tap.h"
 
@@ -120,22 +121,6 @@ static void kinds(void)
             printf("# %s for %s\n", list[i].tags, list[i].series);
         is_str(text, list[i].text, "in words");
     }
-}
-
-/* The lines of wheels.py's output. */
-static void generate(const char *generator, const char *extension, struct strv *lines)
-{
-    autofree char *out = NULL;
-    autostrv argv = {0};
-    int status = -1;
-    struct proc_opts o = PROC_OPTS_INIT;
-    o.err = STDERR_FILENO;
-    strv_add(&argv, "python3");
-    strv_add(&argv, generator);
-    strv_add(&argv, extension);
-    if (proc_capture(&argv, &o, 60, 1 << 20, &out, &status) == 0 && proc_ok(status))
-        for (char *save = NULL, *l = strtok_r(out, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-            strv_add(lines, l);
 }
 
 static bool has_note(const json_t *result, const char *text)
