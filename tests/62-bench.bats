@@ -100,18 +100,6 @@ synthetic() {
 	query '{c["mode"] for c in k["matmul private/processes"]["cells"]} == {"processes"}'
 }
 
-@test "hashlib lets go of the GIL for 9000 bytes, and not for 900" {
-	real_pair
-	[ "$(nproc)" -ge 2 ] || skip "one CPU"
-	run --separate-stderr ungil bench --json --rounds 3 --workers 2 --kernel sha256 "$GIL"
-	assert_exit 0
-	query '[b["id"] for b in r["builds"]] == ["gil"] and not any(x["what"] != "scaling" for x in k["sha256 900"]["ratios"])'
-	granted=$(echo "$output" | python3 -c 'import json, sys; print(int(json.load(sys.stdin)["machine"]["cpu_granted"] * 100))')
-	[ "$granted" -ge 95 ] || skip "the machine is busy: a worker got as little as $granted % of a CPU"
-	query 'cell("sha256 9000", "gil", 2)["cpu_seconds"] > 1.25 * cell("sha256 9000", "gil", 2)["seconds"]'
-	query 'cell("sha256 900", "gil", 2)["cpu_seconds"] < 1.15 * cell("sha256 900", "gil", 2)["seconds"]'
-}
-
 @test "more workers than CPUs: no scaling is claimed, by affinity or by quota" {
 	real_pair
 	local one

@@ -1,5 +1,5 @@
-# An install with nothing to do takes at most 5 ms and opens no connection; list and which are as quick. Runs after all
-# other files (Makefile.am), alone.
+# What needs a machine of its own, so it runs after all other files (Makefile.am), alone: an install with nothing to do takes
+# at most 5 ms and opens no connection, list and which are as quick; and threads that hashlib lets run at once.
 
 load helpers
 
@@ -58,10 +58,33 @@ assert_no_connection() { # ARGUMENT...: of ungil
 
 @test "real: a second install of the same takes at most 5 ms" {
 	real_pair
-	assert_takes_5_ms "$UNGIL" install "$REAL" --source "$(cat "$BUILD/real-pair/tarball")"
+	local source=()
+	if [ -z "${UNGIL_TEST_PAIR:-}" ]; then source=(--source "$(cat "$BUILD/real-pair/tarball")"); fi
+	assert_takes_5_ms "$UNGIL" install "$REAL" "${source[@]}"
 }
 
 @test "real: a second install of the same opens no connection" {
 	real_pair
 	assert_no_connection install "$REAL"
+}
+
+@test "real: hashlib lets go of the GIL for 9000 bytes, and not for 900" {
+	real_pair
+	[ "$(nproc)" -ge 2 ] || skip "one CPU"
+	local i
+	for i in 1 2 3; do
+		run --separate-stderr ungil bench --json --rounds 3 --workers 2 --kernel sha256 "$GIL"
+		assert_exit 0
+		run python3 -c 'if True:
+			import json, sys
+			r = json.loads(sys.argv[1])
+			busy = {k["form"]: c["cpu_seconds"] / c["seconds"] for k in r["kernels"] for c in k["cells"] if c["workers"] == 2}
+			granted = r["machine"]["cpu_granted"]
+			print(f"CPUs kept busy by 2 threads: {busy}; a worker got {granted:.2f} of a CPU or more")
+			good = busy["9000"] > 1.25 and busy["900"] < 1.15
+			raise SystemExit(0 if good else 1 if granted >= 0.95 else 75)' "$output"
+		if [ "$status" -ne 75 ]; then break; fi
+	done
+	if [ "$status" -eq 75 ]; then skip "the machine is busy: $output"; fi
+	assert_exit 0
 }
