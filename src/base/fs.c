@@ -51,6 +51,13 @@ char *fs_find_program(const char *name)
     return NULL;
 }
 
+bool fs_is_unchanged(const struct stat *then, const struct stat *now)
+{
+    return then->st_dev == now->st_dev && then->st_ino == now->st_ino &&
+           then->st_size == now->st_size && then->st_mtim.tv_sec == now->st_mtim.tv_sec &&
+           then->st_mtim.tv_nsec == now->st_mtim.tv_nsec;
+}
+
 int fs_mkdirs(const char *path, mode_t mode)
 {
     if (mkdir(path, mode) == 0)

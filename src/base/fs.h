@@ -16,6 +16,8 @@ char *path_dir(const char *path);        /* owned: what precedes it; "." or "/" 
 
 bool fs_exists(const char *path); /* follows symlinks */
 bool fs_is_dir(const char *path); /* does not follow */
+/* The same file, and not written to between the two: device, inode, size and time. */
+bool fs_is_unchanged(const struct stat *then, const struct stat *now);
 /* It belongs to the user that ungil runs as, and nobody else can write to it. */
 bool fs_is_own(const struct stat *st);
 char *fs_find_program(const char *name); /* owned; in PATH (a name with '/' is itself), or NULL */

@@ -178,14 +178,23 @@ void strv_addv(struct strv *l, const struct strv *more)
         strv_add(l, more->v[i]);
 }
 
-void strv_split(struct strv *l, const char *words)
+static void split_at(struct strv *l, const char *words, const char *between)
 {
-    static const char space[] = " \t\r\n";
-    while (*(words += strspn(words, space))) {
-        size_t n = strcspn(words, space);
+    while (*(words += strspn(words, between))) {
+        size_t n = strcspn(words, between);
         strv_take(l, xstrndup(words, n));
         words += n;
     }
+}
+
+void strv_split(struct strv *l, const char *words)
+{
+    split_at(l, words, " \t\r\n");
+}
+
+void strv_split_commas(struct strv *l, const char *words)
+{
+    split_at(l, words ? words : "", ",");
 }
 
 bool strv_has(const struct strv *l, const char *s)

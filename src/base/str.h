@@ -72,6 +72,8 @@ void strv_addf(struct strv *l, const char *fmt, ...) __attribute__((format(print
 void strv_take(struct strv *l, char *owned);
 void strv_addv(struct strv *l, const struct strv *more);
 void strv_split(struct strv *l, const char *words); /* adds the words between white space */
+/* Adds what stands between commas, and is not empty; nothing for NULL. */
+void strv_split_commas(struct strv *l, const char *words);
 bool strv_has(const struct strv *l, const char *s);
 char *strv_join(const struct strv *l, const char *between); /* owned; "" when empty */
 void strv_sort(struct strv *l);

@@ -151,13 +151,6 @@ static int choose(struct contestants *c, const struct store *s, const struct str
     return rc;
 }
 
-static void split(struct strv *list, const char *words)
-{
-    autofree char *copy = xstrdup(words ? words : "");
-    for (char *save = NULL, *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
-        strv_add(list, w);
-}
-
 static int ascending(const void *a, const void *b)
 {
     return *(const int *)a - *(const int *)b;
@@ -167,7 +160,7 @@ static int ascending(const void *a, const void *b)
 static int read_workers(int *workers, size_t most, size_t *n)
 {
     autostrv words = {0};
-    split(&words, wish.workers);
+    strv_split_commas(&words, wish.workers);
     *n = 0;
     if (!wish.workers)
         return 0;
@@ -205,8 +198,8 @@ static int measure(const struct contestants *c, json_t *previous, json_t **resul
 {
     autostrv kernels = {0}, modes = {0};
     int workers[16];
-    split(&kernels, wish.kernels);
-    split(&modes, wish.modes);
+    strv_split_commas(&kernels, wish.kernels);
+    strv_split_commas(&modes, wish.modes);
     struct bench_opts b = {.gil = c->gil,
                            .ft = c->ft,
                            .self_check = wish.self_check,

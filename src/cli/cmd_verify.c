@@ -163,10 +163,11 @@ static void note_failures(struct findings *f, const char *name, json_t *result,
 
 static int verify_one(struct findings *f, const char *name, struct verify_opts *v)
 {
-    autostrv import = {0};
-    autofree char *words = xstrdup(to_import ? to_import : "");
-    for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
-        strv_take(&import, strchr(w, '/') ? path_absolute(w) : xstrdup(w));
+    autostrv import = {0}, words = {0};
+    strv_split_commas(&words, to_import);
+    for (size_t i = 0; i < words.n; i++)
+        strv_take(&import,
+                  strchr(words.v[i], '/') ? path_absolute(words.v[i]) : xstrdup(words.v[i]));
     v->import = &import;
     v->only = &only;
     v->seconds = timeout;
@@ -328,9 +329,7 @@ static int run(const struct strv *operands)
     autostore s;
     root_open(&s);
     struct findings f = {.report = json_array()};
-    autofree char *words = xstrdup(to_check ? to_check : "");
-    for (char *save = NULL, *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save))
-        strv_add(&only, w);
+    strv_split_commas(&only, to_check);
     int rc = verify_check_names(&only);
     if (rc == 0 && operands->n == 0)
         rc = verify_all(&f, &s);

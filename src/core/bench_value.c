@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "core/bench_plan.h"
 #include "core/kernel.h"
 #include "core/text_json.h"
@@ -66,10 +67,7 @@ static int check_file(const struct bench_build *build)
     const struct stat *then = &build->file;
     if (stat(build->python, &now) < 0)
         return fail_errno(E_FAILED, "%s is gone", build->python);
-    if (now.st_dev != then->st_dev || now.st_ino != then->st_ino || now.st_size != then->st_size ||
-        now.st_mtim.tv_sec != then->st_mtim.tv_sec || now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
-        return replaced(build->python);
-    return 0;
+    return fs_is_unchanged(then, &now) ? 0 : replaced(build->python);
 }
 
 int bench_ask_facts(struct bench *b, struct bench_build *build)

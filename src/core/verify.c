@@ -267,10 +267,7 @@ static const char *difference(const struct file_id *a, const struct file_id *b)
         return "its path leads to another file now";
     if (a->st.st_dev != b->st.st_dev || a->st.st_ino != b->st.st_ino)
         return "its file was replaced";
-    if (a->st.st_size != b->st.st_size || a->st.st_mtim.tv_sec != b->st.st_mtim.tv_sec ||
-        a->st.st_mtim.tv_nsec != b->st.st_mtim.tv_nsec)
-        return "its file was changed";
-    return NULL;
+    return fs_is_unchanged(&a->st, &b->st) ? NULL : "its file was changed";
 }
 
 static void check_same(struct verification *v)

@@ -45,6 +45,12 @@ static void lists(void)
     char *none = strv_join(&l, ", ");
     is_str(none, "", "an empty list joins to the empty string");
     free(none);
+    autostrv commas = {0};
+    strv_split_commas(&commas, NULL);
+    is_int((long long)commas.n, 0, "nothing between no commas");
+    strv_split_commas(&commas, ",a b,,c,");
+    autofree char *between = strv_join(&commas, "|");
+    is_str(between, "a b|c", "split at commas, and only there");
     strv_split(&l, "  one two\tthree\n ");
     is_int((long long)l.n, 3, "split at white space");
     ok(l.v[l.n] == NULL, "an argv ends with NULL");
