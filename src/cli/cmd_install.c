@@ -44,6 +44,10 @@ static void options(struct optset *set)
     opt_add(set, (struct opt){"jobs", 'j', OPT_COUNT, &wish.jobs, "N",
                               "Compile this many files at once, both builds together. Default: the "
                               "CPUs that affinity and cgroup quota allow."});
+    opt_add(set,
+            (struct opt){"pgo-keep-going", 0, OPT_FLAG, &wish.pgo_keep_going, NULL,
+                         "With profile-guided optimisation: when tests of the training suite fail, "
+                         "optimise for the others instead of stopping."});
     opt_add(set, (struct opt){"force", 'f', OPT_FLAG, &wish.force, NULL,
                               "Build again even if it is installed with equal inputs."});
     opt_add(set,

@@ -228,5 +228,9 @@ void build_result_free(struct build *b)
     free(b->cc);
     strv_free(&b->missing);
     strv_free(&b->stages);
+    free(b->training_key);
+    free(b->training_origin);
+    free(b->training_tests);
+    b->training_key = b->training_origin = b->training_tests = NULL;
     b->destdir = b->prefix = b->directory = b->configure = b->compiler = b->cc = NULL;
 }

@@ -2,10 +2,10 @@
  *
  * All variants run at the same time, each in its own in-tree copy of the source below the cache
  * (<cache>/build/NAME-INPUTS/, the first 12 digits of inputs), under one GNU make jobserver that
- * ungil owns. Stages: copy, configure, make, install. A finished stage is recorded in that
- * directory (ungil-stages), so an interrupted build goes on from its last finished stage when
- * inputs and source are equal; make goes on incrementally, install begins again. One log a stage:
- * <cache>/log/NAME-STAGE.log.
+ * ungil owns. Stages: copy, configure, [freeze | instrument, train,] make, install. A finished
+ * stage is recorded in that directory (ungil-stages), so an interrupted build goes on from its last
+ * finished stage when inputs and source are equal; make goes on incrementally, install begins
+ * again. One log a stage: <cache>/log/NAME-STAGE.log.
  *
  * What variants have in common is made once: the second configure starts from the first one's
  * cache where it runs after it, the objects that a preset names as shared are compiled in one
@@ -32,11 +32,13 @@ struct build {                     /* one variant */
     char *destdir; /* in: owned by the caller, an existing empty directory on the root's file system
                     */
     /* out, owned; build_result_free */
-    char *prefix;        /* the staged prefix: destdir/opt/ungil/versions/NAME */
-    char *directory;     /* the build tree, of which no trace may stay in the prefix */
-    char *configure;     /* the command line that configured it, with the preset's environment */
-    char *compiler;      /* "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": first line of CC --version */
-    char *cc;            /* CC as used */
+    char *prefix;    /* the staged prefix: destdir/opt/ungil/versions/NAME */
+    char *directory; /* the build tree, of which no trace may stay in the prefix */
+    char *configure; /* the command line that configured it, with the preset's environment */
+    char *compiler;  /* "gcc (Debian 12.2.0-14+deb12u1) 12.2.0": first line of CC --version */
+    char *cc;        /* CC as used */
+    char *training_key, *training_origin, *training_tests; /* NULL without PGO (core/training.h) */
+    long training_missing;                                 /* files without a profile */
     struct strv missing; /* optional modules that were not built */
     struct strv stages;  /* "configure 24.8" … wall seconds, for the receipt */
 };
@@ -50,7 +52,8 @@ struct build_opts {
     bool verbose; /* -v: stream the logs to stderr, each line with its variant in front */
     bool again;   /* begin anew where everything is compiled already; what was interrupted before
                      that is gone on with */
-    bool keep;    /* build_clean keeps the build directories */
+    bool pgo_keep_going; /* tests of the training suite that fail are left out */
+    bool keep;           /* build_clean keeps the build directories */
     const struct progress *progress;
 };
 

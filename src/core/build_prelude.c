@@ -65,7 +65,9 @@ bool prelude_wanted(const struct pipeline *p)
 int prelude_command(struct pipeline *p, struct strv *argv)
 {
     autostr rules = {0};
-    strv_split(argv, "-f Makefile -f");
+    if (!p->o.pgo && !p->o.lto)
+        strv_split(argv, "-f Makefile");
+    strv_add(argv, "-f");
     strv_add(argv, rules_file);
     if (precompiles(p)) {
         str_add(&rules, header_rules);

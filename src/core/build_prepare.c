@@ -21,19 +21,20 @@
 
 /* ---- What is remembered: <dir>/ungil-stages ---- */
 
-/* The key on the first line, then "STAGE SECONDS" for each finished stage, and this when objects
- * may be there already. */
-const char stage_make_begun[] = "begun make";
+/* The key on the first line, then "STAGE SECONDS" for each finished stage, and this with the name
+ * of one that may have left objects already. */
+static const char begun_word[] = "begun ";
 
 static char *stages_path(const struct pipeline *p)
 {
     return path_join(p->dir, "ungil-stages");
 }
 
-int stage_write(const struct pipeline *p, const char *last)
+int stage_write(const struct pipeline *p, bool begun)
 {
     autofree char *path = stages_path(p), *list = strv_join(&p->build->stages, "\n");
-    autofree char *text = xasprintf("%s\n%s\n%s", p->key, list, last);
+    autofree char *text = xasprintf("%s\n%s\n%s%s", p->key, list, begun ? begun_word : "",
+                                    begun ? stage_names[p->stage] : "");
     return fs_write_atomic(path, text, strlen(text), 0644);
 }
 
@@ -42,7 +43,13 @@ int stage_remember(struct pipeline *p, double seconds)
     strv_addf(&p->build->stages, "%s %.1f", stage_names[p->stage], seconds);
     if (p->stage == STAGE_INSTALL)
         return 0; /* the stage directory is new every time */
-    return stage_write(p, "");
+    return stage_write(p, false);
+}
+
+static bool is_of(const char *line, enum stage stage)
+{
+    size_t n = strlen(stage_names[stage]);
+    return strncmp(line, stage_names[stage], n) == 0 && line[n] == ' ';
 }
 
 /* The stage after the last finished one; STAGE_COPY when nothing there is of use, or anybody else
@@ -58,21 +65,29 @@ static enum stage recall(struct pipeline *p)
         return STAGE_COPY;
     }
     enum stage next = STAGE_COPY;
+    const char *begun;
     char *line = strtok(text, "\n");
     if (!line || strcmp(line, p->key) != 0)
         return STAGE_COPY;
-    while ((line = strtok(NULL, "\n")) && next < STAGE_INSTALL) {
-        size_t n = strlen(stage_names[next]);
-        if (strncmp(line, stage_names[next], n) != 0 || line[n] != ' ')
+    while ((line = strtok(NULL, "\n")) && !str_starts(line, begun_word)) {
+        enum stage done = next;
+        while (done < STAGE_INSTALL && !is_of(line, done))
+            done++;
+        if (done == STAGE_INSTALL)
             break;
         strv_add(&p->build->stages, line);
-        next++;
+        next = done + 1;
     }
     if (next == STAGE_INSTALL && p->opts->again) {
         strv_free(&p->build->stages);
         return STAGE_COPY;
     }
-    p->resumed = next == STAGE_MAKE && line && strcmp(line, stage_make_begun) == 0;
+    begun = line && str_starts(line, begun_word) ? line + strlen(begun_word) : NULL;
+    for (enum stage s = next; begun && s < STAGE_INSTALL; s++)
+        if (strcmp(begun, stage_names[s]) == 0) {
+            p->resumed = true;
+            return s;
+        }
     return next;
 }
 
@@ -164,9 +179,12 @@ int stage_prepare(struct pipeline *p)
     if (rc < 0)
         return rc;
     p->stage = recall(p);
-    if (p->stage > STAGE_COPY)
+    rc = p->stage > STAGE_CONFIGURE ? stage_recover_facts(p) : 0;
+    if (rc == 0 && !stage_applies(p, p->stage))
+        stage_next(p);
+    if (rc == 0 && p->stage > STAGE_COPY)
         note("%s: going on with %s", p->build->name, stage_names[p->stage]);
-    return p->stage > STAGE_CONFIGURE ? stage_recover_facts(p) : 0;
+    return rc;
 }
 
 void pipeline_free(struct pipeline *p)
@@ -179,6 +197,7 @@ void pipeline_free(struct pipeline *p)
     free(p->dir);
     free(p->key);
     free(p->log_path);
+    pgo_free(p);
     strv_free(&p->env);
     strv_free(&p->shared_objects);
 }

@@ -23,158 +23,17 @@
 #include "core/source.h"
 #include "io/digest.h"
 
-const char *const stage_names[STAGES] = {"copy", "configure", "make", "install"};
+const char *const stage_names[STAGES] = {"copy",  "configure", "freeze", "instrument",
+                                         "train", "make",      "install"};
 
-/* The jobserver's pipe in a child. */
-enum { CHILD_RFD = 3, CHILD_WFD = 4 };
 enum { EXCERPT_LINES = 10 };
-/* Of STAGE_INSTALL: after make install, what is left is compiling bytecode. */
-enum { BYTECODE_STEP = 1 };
 
-/* ---- Commands ---- */
+/* ---- A command ---- */
 
-static int copy_command(struct pipeline *p, struct strv *argv)
+/* The stages whose make takes more tokens while there are any. */
+static bool stage_is_parallel(enum stage stage)
 {
-    if (p->step > 0)
-        return 0;
-    int rc = fs_remove_tree(p->dir);
-    if (rc < 0)
-        return rc;
-    /* A program, because a big tree on a slow disk takes longer than a Ctrl-C may wait; and the
-     * other variant goes on meanwhile. */
-    strv_split(argv, "cp -R -P -p");
-    strv_add(argv, p->opts->source->dir);
-    strv_add(argv, p->dir);
-    return 0;
-}
-
-static void configure_words(struct pipeline *p, struct strv *argv)
-{
-    autofree char *prefix = dirs_configured_prefix(p->build->name);
-    autostrv words = {0};
-    strv_split(&words, "./configure --config-cache");
-    strv_addf(&words, "--prefix=%s", prefix);
-    strv_addv(&words, &p->opts->preset->configure);
-    strv_addv(&words, &p->build->variant->configure);
-    const struct strv *preset = &p->opts->preset->environment;
-    autostr shown = {0};
-    for (size_t i = 0; i < preset->n; i++) {
-        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
-        str_addf(&shown, "%s=%s ", name, env_get(&p->env, name)); /* perhaps the caller's own */
-    }
-    autofree char *line = strv_join(&words, " ");
-    str_add(&shown, line);
-    str_set(&p->build->configure, str_take(&shown));
-    strv_addv(argv, &words);
-}
-
-static int configure_command(struct pipeline *p, struct strv *argv)
-{
-    if (p->step > 0)
-        return 0;
-    strv_add(argv,
-             "sh"); /* a program is looked for from ungil's directory, a script from its own */
-    configure_words(p, argv);
-    return share_configure_cache(p);
-}
-
-/* A program that only the test suite runs is taken as made already. The prefix that is compiled in
- * leaves room for the one that will be; on macOS a signed program cannot be changed. */
-static void add_make(const struct pipeline *p, struct strv *argv)
-{
-    strv_split(argv, "make -o Programs/_testembed");
-#ifndef __APPLE__
-    autofree char *prefix = dirs_configured_prefix(p->build->name);
-    autofree char *padded = relocate_padded_prefix(prefix);
-    strv_addf(argv, "host_prefix=%s", padded);
-    strv_addf(argv, "host_exec_prefix=%s", padded);
-#else
-    (void)p;
-#endif
-}
-
-static int make_command(struct pipeline *p, struct strv *argv)
-{
-    bool prelude = prelude_wanted(p);
-    int rc = 0;
-    if (p->step > (prelude ? 1 : 0))
-        return prelude_clean(p);
-    if (p->step == 0)
-        rc = prelude_clean(p); /* an interrupted build may have left half of it */
-    if (rc == 0 && p->step == 0)
-        rc = stage_write(p, stage_make_begun);
-    if (rc == 0 && p->step == 0 && prelude) {
-        add_make(p, argv);
-        return prelude_command(p, argv);
-    }
-    if (rc == 0 && p->step == 1)
-        rc = share_note_objects(p);
-    if (rc == 0)
-        rc = share_objects(p);
-    if (rc == 0)
-        add_make(p, argv);
-    return rc;
-}
-
-static char *python_path(const struct pipeline *p)
-{
-    return xasprintf("%s/bin/python%s%s", p->build->prefix, p->opts->recipe->series,
-                     p->build->variant->suffix);
-}
-
-static int bytecode_command(struct pipeline *p, struct strv *argv)
-{
-    autofree char *library = share_library(p), *python = python_path(p);
-    int rc = fs_is_dir(library) ? share_bytecode(p) : 0;
-    if (rc < 0 || !fs_exists(python))
-        return rc;
-    strv_add(argv, python);
-    strv_split(argv, "-I -B -W ignore -m compileall -q -x bad_coding|badsyntax");
-    /* Names inside bytecode are relative to the library: equal in both variants, right anywhere. */
-    strv_add(argv, "-s");
-    strv_add(argv, library);
-    while (jobserver_take(p->jobserver))
-        p->tokens++;
-    strv_addf(argv, "-j%d", p->tokens);
-    strv_add(argv, library);
-    return 0;
-}
-
-static int install_command(struct pipeline *p, struct strv *argv)
-{
-    if (p->step == BYTECODE_STEP)
-        return bytecode_command(p, argv);
-    if (p->step > BYTECODE_STEP)
-        return 0;
-    int rc = fs_remove_tree(p->build->destdir);
-    if (rc == 0)
-        rc = fs_mkdirs(p->build->destdir, 0755);
-    if (rc < 0)
-        return rc;
-    add_make(p, argv);
-    strv_split(argv, "-o checksharedmods install");
-    strv_addf(argv, "DESTDIR=%s", p->build->destdir);
-    /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever
-     * asked for; with --help its compileall does nothing, and the next step compiles one. */
-    strv_add(argv, "COMPILEALL_OPTS=--help");
-    if (!p->opts->recipe->install_tests)
-        strv_add(argv, "TESTSUBDIRS=");
-    return 0;
-}
-
-/* The next command of the stage; an empty argv when there is none. */
-static int command(struct pipeline *p, struct strv *argv)
-{
-    switch (p->stage) {
-    case STAGE_COPY:
-        return copy_command(p, argv);
-    case STAGE_CONFIGURE:
-        return configure_command(p, argv);
-    case STAGE_MAKE:
-        return make_command(p, argv);
-    default:
-        return install_command(p, argv);
-    }
+    return stage >= STAGE_FREEZE && stage <= STAGE_MAKE;
 }
 
 static int spawn(struct pipeline *p, const struct strv *argv)
@@ -186,13 +45,17 @@ static int spawn(struct pipeline *p, const struct strv *argv)
     struct proc_opts o = PROC_OPTS_INIT;
     o.cwd = p->stage == STAGE_COPY ? NULL : p->dir;
     o.out = o.err = p->log;
-    if (p->stage == STAGE_MAKE) {
+    if (stage_is_parallel(p->stage)) {
         autofree char *flags = jobserver_makeflags(p->jobserver, CHILD_RFD, CHILD_WFD);
         env_set(&env, "MAKEFLAGS", flags);
         o.pass[0][0] = p->jobserver->rfd;
         o.pass[0][1] = CHILD_RFD;
         o.pass[1][0] = p->jobserver->wfd;
         o.pass[1][1] = CHILD_WFD;
+        o.pass[2][0] = p->jobserver->rfd;
+        o.pass[2][1] = LINK_RFD;
+        o.pass[3][0] = p->jobserver->wfd;
+        o.pass[3][1] = LINK_WFD;
     }
     o.env = &env;
     return proc_spawn(&p->proc, argv, &o);
@@ -211,7 +74,7 @@ static int open_log(struct pipeline *p)
     str_set(&p->log_path,
             xasprintf("%s/log/%s-%s.log", p->opts->cache, p->build->name, stage_names[p->stage]));
     /* An interrupted make is continued, and so is its log; everything else begins again. */
-    bool more = p->stage == STAGE_MAKE && p->resumed;
+    bool more = p->resumed;
     if (p->log >= 0)
         close(p->log);
     p->log =
@@ -236,6 +99,13 @@ bool stage_waits(const struct pipeline *p)
             return true;
     }
     return false;
+}
+
+void stage_next(struct pipeline *p)
+{
+    do
+        p->stage++;
+    while (p->stage < STAGES && !stage_applies(p, p->stage));
 }
 
 int stage_begin(struct pipeline *p)
@@ -295,7 +165,7 @@ static int complete_configure(struct pipeline *p)
     }
     p->configured_now = true;
     learn_compiler(p);
-    return 0;
+    return pgo_decide(p);
 }
 
 /* Facts that only configure's stage gathers, for a build that goes on after it. */
@@ -303,18 +173,35 @@ int stage_recover_facts(struct pipeline *p)
 {
     autostrv words = {0};
     autofree char *makefile = path_join(p->dir, "Makefile");
-    configure_words(p, &words);
+    command_configure_words(p, &words);
     learn_compiler(p);
-    return modules_gate(makefile, p->opts->recipe, &p->build->missing);
+    int rc = modules_gate(makefile, p->opts->recipe, &p->build->missing);
+    return rc == 0 ? pgo_decide(p) : rc;
+}
+
+/* What a stage leaves besides files. *again: an earlier stage is to be done after all. */
+static int settle(struct pipeline *p, bool *again)
+{
+    bool fits = true;
+    int rc = 0;
+    if (p->stage == STAGE_CONFIGURE)
+        rc = complete_configure(p);
+    else if (p->stage == STAGE_TRAIN)
+        rc = pgo_training_done(p);
+    else if (p->stage == STAGE_MAKE)
+        rc = pgo_judge(p, true, &fits);
+    *again = !fits;
+    return rc;
 }
 
 static int complete(struct pipeline *p)
 {
     double seconds = clock_now() - p->began;
-    int rc = p->stage == STAGE_CONFIGURE ? complete_configure(p) : 0;
-    if (rc == 0)
+    bool again = false;
+    int rc = settle(p, &again);
+    if (rc == 0 && !again)
         rc = stage_remember(p, seconds);
-    if (rc < 0)
+    if (rc < 0 || again)
         return rc;
     autofree char *key = timing_key(p);
     if (!p->resumed)
@@ -323,14 +210,14 @@ static int complete(struct pipeline *p)
     progress_done(p->opts->progress, p->build->name, stage_names[p->stage], seconds);
     build_log_follow_step(&p->follow, p->build->name, true);
     p->begun = p->resumed = false;
-    p->stage++;
+    stage_next(p);
     return 0;
 }
 
 int stage_continue(struct pipeline *p)
 {
     autostrv argv = {0};
-    int rc = command(p, &argv);
+    int rc = stage_command(p, &argv);
     if (rc < 0)
         return rc;
     p->step++;
@@ -363,6 +250,18 @@ static int add_advice(int rc, const struct pipeline *p, const char *lines)
     return err_hint(rc, "the log holds everything; after a repair %s", again);
 }
 
+/* 1: what failed is no reason to stop. */
+static int failed_but(struct pipeline *p)
+{
+    bool fits = true;
+    int rc = 0;
+    if (p->stage == STAGE_MAKE && (rc = pgo_judge(p, false, &fits)) == 0 && !fits)
+        return 1;
+    if (p->stage == STAGE_TRAIN && (rc = pgo_training_failed(p)) == 0)
+        return 1;
+    return rc;
+}
+
 int stage_failed(struct pipeline *p, int status)
 {
     /* Without bytecode Python works, only slower at first; upstream ignores it, too. */
@@ -371,6 +270,11 @@ int stage_failed(struct pipeline *p, int status)
         return 0;
     }
     build_log_follow_step(&p->follow, p->build->name, true);
+    int other = failed_but(p);
+    if (other == 1)
+        return 0;
+    if (other < 0 && *err_message())
+        return other;
     autofree char *how = proc_describe(status);
     autofree char *lines = build_log_read_excerpt(p->log_path, EXCERPT_LINES);
     autostr shown = {0};

@@ -8,10 +8,31 @@
 #include "core/build.h"
 #include "core/build_log.h"
 #include "core/timings.h"
+#include "core/training.h"
 #include "io/make.h"
 
-enum stage { STAGE_COPY, STAGE_CONFIGURE, STAGE_MAKE, STAGE_INSTALL, STAGES };
+/* In this order; which of them a build has depends on its preset (stage_applies). */
+enum stage {
+    STAGE_COPY,
+    STAGE_CONFIGURE,
+    STAGE_FREEZE,     /* LTO without training: the frozen modules, by a compiler in a hurry */
+    STAGE_INSTRUMENT, /* PGO: the interpreter that counts */
+    STAGE_TRAIN,      /* PGO: what it counts */
+    STAGE_MAKE,
+    STAGE_INSTALL,
+    STAGES
+};
 extern const char *const stage_names[STAGES];
+
+/* What configure made of the preset, and where the training data is from. build_pgo.c. */
+struct optimisation {
+    bool pgo, lto;
+    bool gcc;       /* not clang, whose flags and profiles are others */
+    bool slim;      /* objects hold no machine code before the last link: gcc's LTO, static */
+    bool stored;    /* the data is from the store: nothing to train */
+    char *key_text; /* what the data depends on (core/training.h) */
+    struct training_facts facts;
+};
 
 /* One variant on its way through the stages. */
 struct pipeline {
@@ -40,9 +61,10 @@ struct pipeline {
     double began;           /* the stage, clock_now() */
     bool resumed;           /* this stage was interrupted in an earlier run: objects are there */
     struct timing expected; /* the last time */
-    bool configured_now;    /* in this run: its configure cache is about this machine as it is */
-    bool makes_shared;      /* its prelude compiles the objects that are for all */
-    bool objects_ready;     /* shared_objects holds what the other trees can take */
+    struct optimisation o;
+    bool configured_now; /* in this run: its configure cache is about this machine as it is */
+    bool makes_shared;   /* its prelude compiles the objects that are for all */
+    bool objects_ready;  /* shared_objects holds what the other trees can take */
     struct strv shared_objects; /* paths below dir */
 };
 
@@ -56,6 +78,8 @@ int stage_begin(struct pipeline *p);
 /* Begins the stage's next command (p->proc runs); or, when there is none, completes the stage,
  * remembers it and moves p->stage on, with p->begun false. */
 int stage_continue(struct pipeline *p);
+/* Moves p->stage on to the next that applies. */
+void stage_next(struct pipeline *p);
 /* The command of the current step ended with `status`, which is not 0: E_BUILD with the lines that
  * matter, or 0 when this command may fail. */
 int stage_failed(struct pipeline *p, int status);
@@ -63,13 +87,57 @@ void stage_progress(struct pipeline *p);
 /* Facts that only configure's stage gathers, for a build that goes on after it. */
 int stage_recover_facts(struct pipeline *p);
 
+/* build_command.c: what a stage runs. */
+
+/* The next command of p->stage (p->step of it were begun so far); an empty argv when there is none.
+ */
+int stage_command(struct pipeline *p, struct strv *argv);
+/* make with what every one of its calls gets. */
+void command_make(const struct pipeline *p, struct strv *argv);
+void command_configure_words(struct pipeline *p, struct strv *argv);
+
+/* build_pgo.c: profile-guided and link-time optimisation. */
+
+bool stage_applies(const struct pipeline *p, enum stage stage);
+/* Reads from the tree's Makefile what was configured; where there is training data in the store, it
+ * puts that into the tree, and nothing is to be trained. After configure, and when a build goes on
+ * after it. */
+int pgo_decide(struct pipeline *p);
+int pgo_freeze_command(struct pipeline *p, struct strv *argv);
+int pgo_instrument_command(struct pipeline *p, struct strv *argv);
+int pgo_train_command(struct pipeline *p, struct strv *argv);
+/* Before the first command of STAGE_MAKE: cleans the tree where that was not done yet, and writes
+ * the rules. */
+int pgo_before_make(struct pipeline *p);
+/* After STAGE_TRAIN. Failed: E_BUILD, recorded when it names the tests; 0 when --pgo-keep-going
+ * goes on without them. */
+int pgo_training_done(struct pipeline *p);
+int pgo_training_failed(struct pipeline *p);
+/* After STAGE_MAKE, `made` or failed: does the profile fit what was compiled? Stored data that does
+ * not is dropped, p goes back to train, and *fits is false. Data of this build's own is kept in the
+ * store; E_BUILD when it does not fit. */
+int pgo_judge(struct pipeline *p, bool made, bool *fits);
+void pgo_free(struct pipeline *p);
+
+/* build_rules.c: ungil.mk, which every make of an optimised build reads after the Makefile. */
+
+extern const char rules_name[];
+int rules_write(const struct pipeline *p); /* those of p->stage */
+/* What they say of instrumenting, training and optimising, for the key of training data; owned. */
+char *rules_text(const struct pipeline *p);
+/* The jobserver's pipe in a child. make closes its own in what is no make; gcc's last link is one,
+ * and gets it under numbers that make does not know. */
+enum { CHILD_RFD = 3, CHILD_WFD = 4, LINK_RFD = 5, LINK_WFD = 6 };
+
 /* build_prepare.c: the record of finished stages. */
+
+/* Of STAGE_INSTALL: after make install, what is left is compiling bytecode. */
+enum { BYTECODE_STEP = 1 };
 
 /* Adds p->stage to build->stages, and to the record on disk. */
 int stage_remember(struct pipeline *p, double seconds);
-/* Writes the record with `last` as its last line: "", or stage_make_begun. */
-int stage_write(const struct pipeline *p, const char *last);
-extern const char stage_make_begun[];
+/* Writes the record; `begun`: p->stage has begun, and may have left objects. */
+int stage_write(const struct pipeline *p, bool begun);
 void pipeline_free(struct pipeline *p);
 
 /* build_probe.c, build_probe_headers.c: what configure would find out slowly. */

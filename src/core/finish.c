@@ -187,11 +187,16 @@ static json_t *build_json(const struct build *b, const struct install_opts *opts
     struct utsname host;
     uname(&host);
     autofree char *where = xasprintf("%s %s %s", host.sysname, host.release, host.machine);
-    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o}", "configure",
+    json_t *training = json_null();
+    if (b->training_key)
+        training = json_pack("{s:s, s:o, s:o, s:I}", "key", b->training_key, "origin",
+                             text_json(b->training_origin), "tests", text_json(b->training_tests),
+                             "missing", (json_int_t)b->training_missing);
+    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "configure",
                      text_json(b->configure), "cc", text_json(b->cc), "compiler",
                      text_json(b->compiler), "host", where, "jobs", opts->jobs, "environment",
                      environment_json(), "stages", texts_json(&b->stages), "missing",
-                     texts_json(&b->missing));
+                     texts_json(&b->missing), "training", training);
 }
 
 static json_t *requested_json(const struct plan *plan)

@@ -138,6 +138,7 @@ static int build(struct install *in)
                             .verbose = o->verbose,
                             .keep = o->keep_build,
                             .again = o->force,
+                            .pgo_keep_going = o->pgo_keep_going,
                             .progress = o->progress};
     rc = build_run(builds, in->n, &bo);
     for (size_t i = 0; i < in->n; i++)

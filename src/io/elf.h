@@ -79,4 +79,9 @@ const unsigned char *elf_bytes(const struct elf_file *f, uint64_t address, size_
 /* The n-th executable segment: its bytes, NULL when there are no more. */
 const unsigned char *elf_code(const struct elf_file *f, size_t n, uint64_t *address, size_t *size);
 
+/* elf_id.c: the build id of a program or library of this machine's kind, in hex, owned: what it was
+ * linked from, in a note that linkers write on request. NULL when there is none, or no such file.
+ */
+char *elf_build_id(const char *path);
+
 #endif

@@ -13,6 +13,7 @@
 #
 # Files that a test puts into DIR/control:
 #   fail-configure fail-compile fail-object fail-install  that stage fails
+#   fail-test_one fail-test_two fail-test_three   that test of the training suite fails     sleep-train: each takes long
 #   sleep-configure sleep-compile sleep-object sleep-install   so many seconds in that stage (a number in the file)
 #   grandchild-compile grandchild-install     a `sleep 3600` is started there; its process id goes to `grandchildren`
 #   missing     modules that configure does not find, as CPython calls them (_ssl), one a line
@@ -27,7 +28,7 @@ set -eu
 dir=$1
 here=$(cd "$(dirname "$0")" && pwd)
 releases=${MINI_RELEASES:-3.99.1 3.99.2}
-mkdir -p "$dir/src/Lib" "$dir/src/Include" "$dir/git" "$dir/tarballs" "$dir/recipes" "$dir/control"
+mkdir -p "$dir/src/Lib" "$dir/src/Include" "$dir/src/Programs" "$dir/src/Python/frozen_modules" "$dir/git" "$dir/tarballs" "$dir/recipes" "$dir/control"
 dir=$(cd "$dir" && pwd)
 git_url=${MINI_GIT_URL:-$dir/git/cpython.git}
 tar_url=${MINI_TAR_URL:-file://$dir/tarballs}
@@ -39,6 +40,8 @@ repo() { git -C "$dir/src" --git-dir "$dir/git/cpython.git" --work-tree "$dir/sr
 
 cp "$here"/mini/* "$dir/src/"
 mv "$dir/src/Python.h" "$dir/src/Include/"
+mv "$dir/src/python.c" "$dir/src/Programs/"
+echo "what is frozen" >"$dir/src/Python/frozen_modules/README.txt"
 chmod +x "$dir/src/configure"
 for module in os site ast json typing dataclasses asyncio threading; do
 	printf '"""%s, in miniature."""\n' $module >"$dir/src/Lib/$module.py"

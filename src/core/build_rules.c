@@ -1,0 +1,152 @@
+/* ungil.mk: what is different from upstream's way to an optimised build, as rules for make.
+ *
+ * Upstream's `make` builds with instrumentation, trains, removes what it made and builds again,
+ * all with the same flags. What that costs without being of use, and what is done instead (gcc 12,
+ * CPython 3.14.7, one variant, CPU seconds):
+ *   - link-time optimisation of the instrumented build, which nobody keeps: gcc places its counters
+ *     before it streams anything for LTO, so -fno-lto leaves the same profile;
+ *   - debugging information, when nobody asked for it;
+ *   - objects with both machine code and what LTO reads (-ffat-lto-objects): of the two only the
+ *     latter ends in the interpreter. 404 s of optimised build become 121. The machine code is
+ *     wanted by _freeze_module and _bootstrap_python, which make the frozen modules, and by the
+ *     static library. The former are left from an earlier stage; the latter is made of what the
+ *     last link compiles, and so is optimised like the interpreter;
+ *   - one process to train. Each file of tests is a target, and make runs them at once.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "core/build_stage.h"
+
+const char rules_name[] = "ungil.mk";
+
+static void freeze_rules(struct str *out)
+{
+    str_add(out, "CFLAGS_NODIST += -fno-lto -O0 -g0\n"
+                 "LDFLAGS_NODIST += -fno-lto\n");
+}
+
+/* Counters that several threads count up at once are damaged otherwise (cpython#145801); upstream
+ * says so itself from 3.14.4. On 32-bit x86 it is many times slower (cpython#148535). */
+static bool counts_atomically(void)
+{
+    struct utsname host;
+    uname(&host);
+    return strcmp(host.machine, "x86_64") == 0 || strcmp(host.machine, "aarch64") == 0;
+}
+
+static void instrument_rules(struct str *out, const struct optimisation *o)
+{
+    if (o->gcc && counts_atomically())
+        str_add(out, "ifeq (,$(findstring -fprofile-update,$(PGO_PROF_GEN_FLAG)))\n"
+                     "PGO_PROF_GEN_FLAG += -fprofile-update=atomic\n"
+                     "endif\n");
+    str_addf(out,
+             "CFLAGS_NODIST += $(PGO_PROF_GEN_FLAG)%s -g0\n"
+             "LDFLAGS_NODIST += $(PGO_PROF_GEN_FLAG)%s\n",
+             o->lto ? " -fno-lto" : "", o->lto ? " -fno-lto" : "");
+}
+
+/* A training task of its own kind is left in one piece: only a list of options can be asked which
+ * tests they mean. The tests that take longest begin first. */
+static void train_rules(struct str *out)
+{
+    str_add(out,
+            "UNGIL_TRAIN = $(LLVM_PROF_FILE) $(RUNSHARED) ./$(BUILDPYTHON) $(PROFILE_TASK)\n"
+            "ifeq ($(wordlist 1,2,$(PROFILE_TASK))$(filter-out -%,$(wordlist "
+            "3,99,$(PROFILE_TASK))),-m test)\n"
+            "UNGIL_ALL := $(shell $(UNGIL_TRAIN) --list-tests 2>/dev/null)\n"
+            "UNGIL_LONG := $(filter test_pickle test_set test_datetime test_itertools test_str "
+            "test_decimal test_math test_statistics test_xml_etree test_long,$(UNGIL_ALL))\n"
+            "UNGIL_TESTS := $(UNGIL_LONG) $(filter-out $(UNGIL_LONG),$(UNGIL_ALL))\n"
+            "endif\n"
+            "ungil-train: $(if $(strip $(UNGIL_TESTS)),$(UNGIL_TESTS:%=ungil-train/%),"
+            "ungil-train-whole)\n"
+            "\t$(LLVM_PROF_MERGER)\n"
+            "ungil-train/%:\n"
+            "\t@echo 'ungil: training with $*' && $(UNGIL_TRAIN) $*\n"
+            "ungil-train-whole:\n"
+            "\t$(UNGIL_TRAIN)\n"
+            ".PHONY: ungil-train ungil-train-whole\n");
+}
+
+/* What the last link leaves with -save-temps. Members without LTO (assembler) are taken as they
+ * are; the program's own main() is not among them. The library is as old as the program: neither
+ * looks as if it had to be made again. */
+static void library_rules(struct str *out)
+{
+    str_add(
+        out,
+        "Programs/python.o: private CFLAGS_NODIST += -fno-lto\n"
+        "$(UNGIL_LINKED): private LDFLAGS_NODIST += -save-temps\n"
+        "ungil-library:\n"
+        "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; test -e \"$$1\"; \\\n"
+        "\tfor o in $(LIBRARY_OBJS); do grep -q -F .gnu.lto_ \"$$o\" || set -- \"$$@\" \"$$o\"; "
+        "done; \\\n"
+        "\trm -f $(LIBRARY); \\\n"
+        "\t$(AR) $(ARFLAGS) $(LIBRARY) \"$$@\"; touch -r $(UNGIL_LINKED) $(LIBRARY)\n"
+        "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).*args* $(UNGIL_LINKED).res\n"
+        ".PHONY: ungil-library\n");
+}
+
+static void make_rules(struct str *out, const struct optimisation *o, int jobs)
+{
+    if (o->pgo)
+        str_addf(out, "CFLAGS_NODIST += $(PGO_PROF_USE_FLAG)%s\n",
+                 o->gcc ? " -Wmissing-profile" : "");
+    str_add(out, "CFLAGS_NODIST += -g0\n");
+    if (!o->lto || !o->gcc)
+        return;
+    str_addf(out,
+             "LDFLAGS_NODIST += -g0\n"
+             "ifeq ($(strip $(PY_ENABLE_SHARED)),1)\n"
+             "UNGIL_LINKED = $(INSTSONAME)\n"
+             "else\n"
+             "UNGIL_LINKED = $(BUILDPYTHON)\n"
+             "endif\n"
+             "$(UNGIL_LINKED): private LDFLAGS_NODIST += -flto=jobserver\n"
+             "$(UNGIL_LINKED): private override CC := env MAKEFLAGS=' -j%d "
+             "--jobserver-auth=%d,%d' $(CC)\n",
+             jobs, LINK_RFD, LINK_WFD);
+    if (!o->slim)
+        return;
+    /* ar must be able to read the symbols of objects without machine code. */
+    str_add(out, "CFLAGS_NODIST += -fno-fat-lto-objects\n"
+                 "LDFLAGS_NODIST += -fno-fat-lto-objects\n"
+                 "UNGIL_PLUGIN := $(wildcard $(shell $(CC) -print-file-name=liblto_plugin.so))\n"
+                 "AR += $(UNGIL_PLUGIN:%=--plugin %)\n");
+    library_rules(out);
+}
+
+static void stage_rules(struct str *out, const struct pipeline *p, enum stage stage)
+{
+    if (stage == STAGE_FREEZE)
+        freeze_rules(out);
+    else if (stage == STAGE_INSTRUMENT)
+        instrument_rules(out, &p->o);
+    else if (stage == STAGE_TRAIN)
+        train_rules(out);
+    else
+        make_rules(out, &p->o, p->jobserver->jobs);
+}
+
+char *rules_text(const struct pipeline *p)
+{
+    struct str out = {0};
+    instrument_rules(&out, &p->o);
+    train_rules(&out);
+    make_rules(&out, &p->o, 0); /* how many jobs there are changes nothing of what is made */
+    return str_take(&out);
+}
+
+int rules_write(const struct pipeline *p)
+{
+    autofree char *path = path_join(p->dir, rules_name);
+    autostr out = {0};
+    str_add(&out, "# Written by ungil for one stage of the build; read after the Makefile.\n");
+    stage_rules(&out, p, p->stage);
+    return fs_write_atomic(path, out.s, out.len, 0644);
+}

@@ -1,0 +1,137 @@
+# An optimised build is trained, its profile fits and is kept; training that fails says which test, and what is interrupted is gone on with.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+}
+
+log_of() { find "$XDG_CACHE_HOME/ungil/log" -name "$1"; }
+# training NAME KEY: of its receipt
+training() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["build"]["training"][sys.argv[2]])' "$UNGIL_ROOT/versions/$1/ungil.json" "$2"; }
+release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
+
+@test "the interpreter is instrumented, trained and optimised; the receipt says so" {
+	release 3.99.1t
+	assert_exit 0
+	run sh -c 'ls "$1" | sort' sh "$XDG_CACHE_HOME/ungil/log"
+	assert_output "3.99.1t-configure.log
+3.99.1t-copy.log
+3.99.1t-install.log
+3.99.1t-instrument.log
+3.99.1t-make.log
+3.99.1t-train.log"
+	run grep -c '^ungil: training with test_' "$(log_of 3.99.1t-train.log)"
+	assert_output 3
+	run grep -c -e '-fprofile-generate .*-c -o stub.o' "$(log_of 3.99.1t-instrument.log)"
+	assert_output 1
+	run grep -c -e '-fprofile-use .*-c -o stub.o' "$(log_of 3.99.1t-make.log)"
+	assert_output 1
+	run training 3.99.1t tests
+	assert_output "3 of 3"
+	run training 3.99.1t origin
+	assert_output "trained here"
+	run training 3.99.1t missing # its module, which no test imports
+	assert_output 4
+}
+
+@test "the profile is used: gcc finds counts for what ran" {
+	release 3.99.1t --keep-build
+	assert_exit 0
+	tree=$(find "$XDG_CACHE_HOME/ungil/build" -maxdepth 1 -name '3.99.1t-*' -type d)
+	assert_file_exist "$tree/stub.gcda"
+	run grep -e '-Wmissing-profile\]' "$(log_of 3.99.1t-make.log)"
+	refute_output --partial 'stub.gcda'
+}
+
+@test "nothing is linked with link-time optimisation but what stays, and modules" {
+	release 3.99.1t
+	assert_exit 0
+	run grep -c -e '-fprofile-generate.* -fno-lto -g0' "$(log_of 3.99.1t-instrument.log)"
+	[ "$output" -ge 5 ]
+	run grep -e '-flto.* -o Programs/_freeze_module' "$(log_of 3.99.1t-make.log)"
+	assert_output ''
+	run grep -e '-flto=jobserver' "$(log_of 3.99.1t-make.log)"
+	assert_line --partial '-o python'
+	run grep -i 'jobserver is not available\|serial compilation of' "$(log_of 3.99.1t-make.log)"
+	assert_output ''
+}
+
+@test "the static library holds machine code of the same optimisation, and no main()" {
+	release 3.99.1t
+	assert_exit 0
+	library=$(find "$UNGIL_ROOT/versions/3.99.1t/lib" -name 'libpython*.a' | head -n 1)
+	run nm "$library"
+	assert_exit 0
+	assert_output --partial ' T stub_main'
+	refute_output --partial ' T main'
+	echo 'int stub_main(int, char **); int main(int c, char **v) { return stub_main(c, v); }' >embed.c
+	gcc -o embed embed.c "$library"
+	run ./embed -V
+	assert_output 'Python 3.99.1'
+}
+
+@test "both variants train under one jobserver, also with a single job" {
+	for jobs in 1 3; do
+		release 3.99.1 --jobs $jobs --force
+		assert_exit 0
+		run grep -c '^ungil: training with test_' "$(log_of 3.99.1-train.log)"
+		assert_output 3
+		ungil clean --all >/dev/null
+	done
+}
+
+@test "a test of the training suite fails: it is named, exit 6, nothing installed" {
+	knob fail-test_two
+	release 3.99.1t
+	assert_exit 6
+	assert_output --partial "training failed: test_two"
+	assert_output --partial "--pgo-keep-going"
+	assert_output --regexp '/ungil/log/3\.99\.1t-train\.log'
+	assert_nothing_installed
+	unknob fail-test_two
+	release 3.99.1t
+	assert_exit 0
+	assert_output --partial "3.99.1t: going on with train"
+	refute_output --partial "3.99.1t: instrument"
+}
+
+@test "--pgo-keep-going optimises for the tests that work, and the receipt counts them" {
+	knob fail-test_two
+	release 3.99.1t --pgo-keep-going
+	assert_exit 0
+	assert_output --partial "training goes on without what failed: test_two"
+	run training 3.99.1t tests
+	assert_output "2 of 3"
+}
+
+@test "--pgo-keep-going stops when no test works" {
+	for t in one two three; do knob fail-test_$t; done
+	release 3.99.1t --pgo-keep-going
+	assert_exit 6
+	assert_output --partial "no test of the training suite works"
+	assert_nothing_installed
+}
+
+@test "a training task of the caller's own is run as it is" {
+	PROFILE_TASK='-m test --pgo test_three' release 3.99.1t
+	assert_exit 0
+	run grep -c '^ungil: training with' "$(log_of 3.99.1t-train.log)"
+	assert_output 0
+	run training 3.99.1t tests
+	assert_output "PROFILE_TASK"
+}
+
+@test "interrupted while training: the next run repeats only the training" {
+	knob sleep-train
+	background "$UNGIL" install 3.99.1t --preset release --no-bench
+	within 60 grep -qs '^ungil: training with' "$XDG_CACHE_HOME/ungil/log/3.99.1t-train.log"
+	kill -TERM "$PID"
+	wait "$PID" || true
+	unknob sleep-train
+	release 3.99.1t
+	assert_exit 0
+	assert_output --partial "3.99.1t: going on with train"
+	refute_output --partial "3.99.1t: instrument"
+}
