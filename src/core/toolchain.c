@@ -157,7 +157,7 @@ static bool add_file(struct str *text, const char *name, const char *path)
         str_addf(text, "%s=none\n", name);
         return false;
     }
-    autofree char *id = NULL;
+    autofree char *id = elf_build_id(real);
     if (!id && digest_file(real, hex) < 0)
         err_clear();
     str_addf(text, "%s=%s %lld %s:%s\n", name, real, (long long)st.st_size,
