@@ -196,6 +196,7 @@ void pipeline_free(struct pipeline *p)
         close(p->lock);
     free(p->dir);
     free(p->key);
+    free(p->answers_key);
     free(p->log_path);
     pgo_free(p);
     strv_free(&p->env);

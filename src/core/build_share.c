@@ -10,28 +10,39 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "core/build_answers.h"
 #include "core/build_stage.h"
 #include "core/recipe.h"
 #include "core/samefile.h"
 
 /* ---- configure's cache ---- */
 
-/* Checks that every variant makes for itself. None of CPython 3.13 to 3.15 answers otherwise for
- * --disable-gil; most of these are for other variants (compiler flags, JIT, sanitizers, debug). Two
- * are here because CPython's configure cannot take their answers from a cache: no_as_needed sets a
- * variable besides, which a cached answer leaves unset; asm_for_x64 is asked for before it is
- * checked, so that only a cached answer is heard, and libmpdec is built another way. */
-static bool is_checked_each_time(const char *line)
+static bool names_one(const char *line, const char *const *words, size_t n)
 {
-    static const char *const words[] = {"gil",     "mimalloc", "jit",          "tail_call",
-                                        "sanitiz", "debug",    "no_as_needed", "asm_for_x64"};
     if (!str_starts(line, "ac_cv_"))
         return false;
     autofree char *name = xstrndup(line, strcspn(line, "="));
-    for (size_t i = 0; i < lengthof(words); i++)
+    for (size_t i = 0; i < n; i++)
         if (strstr(name, words[i]))
             return true;
     return false;
+}
+
+/* no_as_needed sets a variable besides, which a cached answer leaves unset; asm_for_x64 is asked
+ * for before it is checked, so that only a cached answer is heard, and libmpdec is built another
+ * way. */
+bool share_is_trap(const char *line)
+{
+    static const char *const words[] = {"no_as_needed", "asm_for_x64"};
+    return names_one(line, words, lengthof(words));
+}
+
+/* Checks that every variant makes for itself. None of CPython 3.13 to 3.15 answers otherwise for
+ * --disable-gil; these are for other variants (compiler flags, JIT, sanitizers, debug). */
+static bool is_checked_each_time(const char *line)
+{
+    static const char *const words[] = {"gil", "mimalloc", "jit", "tail_call", "sanitiz", "debug"};
+    return share_is_trap(line) || names_one(line, words, lengthof(words));
 }
 
 static struct pipeline *configured_other(const struct pipeline *p)
@@ -66,12 +77,12 @@ int share_configure_cache(struct pipeline *p)
         return fail_errno(E_FAILED, "cannot remove %s", to);
     autostr cache = {0};
     const struct pipeline *other = configured_other(p);
-    int rc = 0;
-    if (other)
+    int rc = answers_take(p, &cache);
+    if (rc == 0 && other)
         take_answers(other, &cache);
-    else if ((rc = probe_functions(p, &cache)) == 0)
+    else if (rc == 0 && (rc = probe_functions(p, &cache)) == 0)
         rc = probe_headers(p, &cache);
-    return rc == 0 && cache.len ? fs_write_atomic(to, cache.s, cache.len, 0644) : rc;
+    return rc >= 0 && cache.len ? fs_write_atomic(to, cache.s, cache.len, 0644) : rc;
 }
 
 /* ---- Objects that no variant changes ---- */

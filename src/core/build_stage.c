@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "core/build_answers.h"
 #include "core/dirs.h"
 #include "core/distro.h"
 #include "core/modules.h"
@@ -165,7 +166,8 @@ static int complete_configure(struct pipeline *p)
     }
     p->configured_now = true;
     learn_compiler(p);
-    return pgo_decide(p);
+    rc = answers_put(p);
+    return rc == 0 ? pgo_decide(p) : rc;
 }
 
 /* Facts that only configure's stage gathers, for a build that goes on after it. */
@@ -269,6 +271,8 @@ int stage_failed(struct pipeline *p, int status)
         detail("%s: some bytecode was not compiled; see %s", p->build->name, p->log_path);
         return 0;
     }
+    if (p->stage == STAGE_CONFIGURE)
+        answers_drop(p);
     build_log_follow_step(&p->follow, p->build->name, true);
     int other = failed_but(p);
     if (other == 1)

@@ -62,9 +62,11 @@ struct pipeline {
     bool resumed;           /* this stage was interrupted in an earlier run: objects are there */
     struct timing expected; /* the last time */
     struct optimisation o;
-    bool configured_now; /* in this run: its configure cache is about this machine as it is */
-    bool makes_shared;   /* its prelude compiles the objects that are for all */
-    bool objects_ready;  /* shared_objects holds what the other trees can take */
+    char *answers_key;      /* build_answers.c: NULL: none */
+    bool answers_taken;
+    bool configured_now;    /* in this run: its configure cache is about this machine as it is */
+    bool makes_shared;      /* its prelude compiles the objects that are for all */
+    bool objects_ready;     /* shared_objects holds what the other trees can take */
     struct strv shared_objects; /* paths below dir */
 };
 
@@ -175,8 +177,11 @@ int prelude_gcc_version(const char *line);
 
 /* build_share.c: what one variant takes from another. */
 
-/* A configure cache for p: from a variant that this run has configured, else from a probe. */
+/* A configure cache for p: from an equal configure (build_answers.h), from a variant that this run
+ * has configured, else from a probe. */
 int share_configure_cache(struct pipeline *p);
+/* A line of a configure cache that CPython's configure gets wrong when it takes it from there. */
+bool share_is_trap(const char *line);
 /* The objects in p's tree are offered to the others: after the prelude that made the shared ones.
  */
 int share_note_objects(struct pipeline *p);

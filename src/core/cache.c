@@ -66,7 +66,7 @@ static int check_directory(const char *path, const char *cache)
 /* The cache, its directories and what is in these: nobody wants to hear of it after the fetch. */
 static int check(const char *cache)
 {
-    static const char *const dirs[] = {"apt", "build", "git", "log", "tarballs"};
+    static const char *const dirs[] = {"apt", "build", "configure", "git", "log", "tarballs"};
     int rc = check_directory(cache, cache);
     for (size_t i = 0; rc == 0 && i < lengthof(dirs); i++) {
         autofree char *dir = path_join(cache, dirs[i]);
