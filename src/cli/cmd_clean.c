@@ -18,10 +18,10 @@ static void options(struct optset *set)
 {
     opt_add(set, (struct opt){"dry-run", 'n', OPT_FLAG, &dry_run, NULL,
                               "Only say what would be deleted, and how big it is."});
-    opt_add(set,
-            (struct opt){"all", 0, OPT_FLAG, &all, NULL,
-                         "Everything in the cache, also what later builds gain from: how long they "
-                         "take here."});
+    opt_add(set, (struct opt){
+                     "all", 0, OPT_FLAG, &all, NULL,
+                     "Everything in the cache, also what later builds gain from: what configure "
+                     "found out, and how long they take here."});
     opt_add_lock_wait(set);
     opt_add_root(set);
     opt_add_json(set);

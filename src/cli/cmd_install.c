@@ -48,6 +48,10 @@ static void options(struct optset *set)
             (struct opt){"pgo-keep-going", 0, OPT_FLAG, &wish.pgo_keep_going, NULL,
                          "With profile-guided optimisation: when tests of the training suite fail, "
                          "optimise for the others instead of stopping."});
+    opt_add(set,
+            (struct opt){"ccache", 0, OPT_FLAG, &wish.ccache, NULL,
+                         "Take objects from ccache, as it is configured (CCACHE_*); -v says how "
+                         "many it had. The interpreter knows nothing of it."});
     opt_add(set, (struct opt){"force", 'f', OPT_FLAG, &wish.force, NULL,
                               "Build again even if it is installed with equal inputs."});
     opt_add(set,

@@ -54,6 +54,7 @@ struct build_opts {
                      that is gone on with */
     bool pgo_keep_going; /* tests of the training suite that fail are left out */
     bool keep;           /* build_clean keeps the build directories */
+    bool ccache;         /* --ccache: build_ccache.h */
     const struct progress *progress;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "core/build_ccache.h"
 #include "core/build_stage.h"
 #include "core/dirs.h"
 #include "core/recipe.h"
@@ -77,6 +78,7 @@ void command_make(const struct pipeline *p, struct strv *argv)
 #else
     (void)p;
 #endif
+    ccache_words(p, argv);
 }
 
 static bool is_optimised(const struct pipeline *p)

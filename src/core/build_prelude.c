@@ -48,8 +48,8 @@ static bool is_cache(const char *program)
 static bool precompiles(const struct pipeline *p)
 {
     const char *cc = p->build->cc, *version = p->build->compiler;
-    return p->opts->preset->precompile_headers && cc && version && !strchr(cc, ' ') &&
-           prelude_gcc_version(version) >= 12 && !is_cache(cc);
+    return p->opts->preset->precompile_headers && !p->opts->ccache && cc && version &&
+           !strchr(cc, ' ') && prelude_gcc_version(version) >= 12 && !is_cache(cc);
 }
 
 static bool shares(const struct pipeline *p)

@@ -104,12 +104,14 @@ static void make_rules(struct str *out, const struct optimisation *o, int jobs)
              "LDFLAGS_NODIST += -g0\n"
              "ifeq ($(strip $(PY_ENABLE_SHARED)),1)\n"
              "UNGIL_LINKED = $(INSTSONAME)\n"
+             "UNGIL_LINKER = CC\n"
              "else\n"
              "UNGIL_LINKED = $(BUILDPYTHON)\n"
+             "UNGIL_LINKER = LINKCC\n"
              "endif\n"
              "$(UNGIL_LINKED): private LDFLAGS_NODIST += -flto=jobserver\n"
-             "$(UNGIL_LINKED): private override CC := env MAKEFLAGS=' -j%d "
-             "--jobserver-auth=%d,%d' $(CC)\n",
+             "$(UNGIL_LINKED): private override $(UNGIL_LINKER) := env MAKEFLAGS=' -j%d "
+             "--jobserver-auth=%d,%d' $($(UNGIL_LINKER))\n",
              jobs, LINK_RFD, LINK_WFD);
     if (!o->slim)
         return;

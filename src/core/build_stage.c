@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "core/build_answers.h"
+#include "core/build_ccache.h"
 #include "core/dirs.h"
 #include "core/distro.h"
 #include "core/modules.h"
@@ -57,6 +58,7 @@ static int spawn(struct pipeline *p, const struct strv *argv)
         o.pass[2][1] = LINK_RFD;
         o.pass[3][0] = p->jobserver->wfd;
         o.pass[3][1] = LINK_WFD;
+        ccache_environment(p, &env);
     }
     o.env = &env;
     return proc_spawn(&p->proc, argv, &o);
@@ -200,6 +202,8 @@ static int complete(struct pipeline *p)
 {
     double seconds = clock_now() - p->began;
     bool again = false;
+    if (stage_is_parallel(p->stage))
+        ccache_report(p);
     int rc = settle(p, &again);
     if (rc == 0 && !again)
         rc = stage_remember(p, seconds);

@@ -62,11 +62,11 @@ struct pipeline {
     bool resumed;           /* this stage was interrupted in an earlier run: objects are there */
     struct timing expected; /* the last time */
     struct optimisation o;
-    char *answers_key;      /* build_answers.c: NULL: none */
+    char *answers_key; /* build_answers.c: NULL: none */
     bool answers_taken;
-    bool configured_now;    /* in this run: its configure cache is about this machine as it is */
-    bool makes_shared;      /* its prelude compiles the objects that are for all */
-    bool objects_ready;     /* shared_objects holds what the other trees can take */
+    bool configured_now; /* in this run: its configure cache is about this machine as it is */
+    bool makes_shared;   /* its prelude compiles the objects that are for all */
+    bool objects_ready;  /* shared_objects holds what the other trees can take */
     struct strv shared_objects; /* paths below dir */
 };
 

@@ -25,6 +25,7 @@ static const struct need {
     const char *package[MANAGERS];
 } needs[] = {
     {"cc", NULL, {"gcc libc6-dev", "gcc glibc-devel", "gcc musl-dev", "gcc", "gcc glibc-devel"}},
+    {"ccache", NULL, {"ccache", "ccache", "ccache", "ccache", "ccache"}},
     {"make", NULL, {"make", "make", "make", "make", "make"}},
     {"ssl",
      "openssl/ssl.h",

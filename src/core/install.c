@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "core/bench.h"
 #include "core/build.h"
+#include "core/build_ccache.h"
 #include "core/cache.h"
 #include "core/dirs.h"
 #include "core/finish.h"
@@ -136,6 +137,7 @@ static int build(struct install *in)
                             .cache = o->cache,
                             .jobs = o->jobs,
                             .verbose = o->verbose,
+                            .ccache = o->ccache,
                             .keep = o->keep_build,
                             .again = o->force,
                             .pgo_keep_going = o->pgo_keep_going,
@@ -334,6 +336,8 @@ int install_run(const char *const *specs, size_t n, const struct install_opts *o
     int rc = dirs_check(opts->root, "root", "--root DIR or UNGIL_ROOT");
     if (rc == 0)
         rc = dirs_check(opts->cache, "cache", "XDG_CACHE_HOME");
+    if (rc == 0 && opts->ccache)
+        rc = ccache_check();
     if (rc < 0)
         return rc;
     size_t n_plans = n ? n : 1;

@@ -18,7 +18,7 @@ struct install_opts {
     const char *variant; /* --variant: NULL: the pair */
     struct source_opts source;
     int jobs;
-    bool verbose, force, keep_failed, keep_build, share, bench, upgrade, pgo_keep_going;
+    bool verbose, force, ccache, keep_failed, keep_build, share, bench, upgrade, pgo_keep_going;
     double lock_wait;
     const struct progress *progress;
     const char *command; /* for the lock file */

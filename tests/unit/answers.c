@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/proc.h"
 #include "core/build_answers.h"
+#include "core/build_ccache.h"
 #include "core/build_stage.h"
 #include "core/recipe.h"
 #include "scratch.h"
@@ -271,6 +272,28 @@ static void limit(void)
     env_set(&p.env, "CFLAGS", NULL);
 }
 
+static void with_ccache(void)
+{
+    static const struct {
+        const char *version;
+        bool can;
+    } cases[] = {{"gcc (Debian 12.2.0-14+deb12u1) 12.2.0", true},
+                 {"gcc (SUSE Linux) 7.5.0 [revision 67ac1ef]", false},
+                 {"Debian clang version 14.0.6", true},
+                 {"clang version 9.0.1-16", false},
+                 {"tcc version 0.9.27", false},
+                 {NULL, false}};
+    for (size_t i = 0; i < lengthof(cases); i++)
+        is_int(ccache_can_map(cases[i].version), cases[i].can,
+               cases[i].version ? cases[i].version : "not known");
+    unsigned hits, compiled;
+    ccache_count("# a.c\ncache_miss\ndirect_cache_miss\nlocal_storage_write\n# cache_miss\n"
+                 "direct_cache_hit\nlocal_storage_hit\n# b.c\npreprocessed_cache_hit",
+                 &hits, &compiled);
+    is_int(hits, 2, "hits of both kinds");
+    is_int(compiled, 1, "what ccache did not have");
+}
+
 int main(void)
 {
     proc_init();
@@ -299,6 +322,7 @@ int main(void)
     compilers();
     meanwhile();
     limit();
+    with_ccache();
     strv_free(&p.env);
     free(p.answers_key);
     free(build.configure);

@@ -17,12 +17,12 @@ find_mirror() {
 		hit && tolower($1) == "signed-by:" && NF == 2 { print; exit }' "${entry%:*}" 2>/dev/null || true)
 }
 
-# add_suite DIR SUITE: what SUITE of that mirror has can be asked for from now on, by apt-get "${options[@]}". 1 when the
-# mirror has no such suite. DIR/log holds what apt said.
+# add_suite DIR SUITE [TYPE]: what SUITE of that mirror has can be asked for from now on, by apt-get "${options[@]}". 1 when the
+# mirror has no such suite. DIR/log holds what apt said. TYPE: deb-src, or deb for programs.
 add_suite() {
-	local private=$1 suite=$2
+	local private=$1 suite=$2 type=${3:-deb-src}
 	mkdir -p "$private/lists/partial" "$private/cache/archives/partial" "$private/sources"
-	printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\n%s\n\n' "$uri" "$suite" "$key" >"$private/sources/$suite.sources"
+	printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: main\n%s\n\n' "$type" "$uri" "$suite" "$key" >"$private/sources/$suite.sources"
 	options=(-q -o Dir::State="$private" -o Dir::State::Lists="$private/lists" -o Dir::Cache="$private/cache"
 		-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$private/sources" -o APT::Sandbox::User=
 		-o Acquire::Retries=2)
