@@ -292,7 +292,7 @@ assert_leads_to() {
 	assert_exit 0
 	refute_output --partial stays
 	run ls "$cache"
-	assert_output timings
+	assert_output $'configure\ntimings'
 }
 
 @test "clean: one build directory or source tree that is locked stays, and the logs with it" {
