@@ -132,3 +132,28 @@ double cpu_load(void)
     double load;
     return getloadavg(&load, 1) == 1 ? load : -1;
 }
+
+/* "cpu0 user nice system idle iowait irq softirq steal …": waiting for a disk is idling, and what
+ * was stolen for another machine is not. */
+static bool add_line(const char *text, int cpu, double *busy, double *idle)
+{
+    autofree char *name = xasprintf("\ncpu%d ", cpu);
+    const char *at = strstr(text, name);
+    double f[8] = {0};
+    if (!at || sscanf(at + strlen(name), "%lf %lf %lf %lf %lf %lf %lf %lf", &f[0], &f[1], &f[2],
+                      &f[3], &f[4], &f[5], &f[6], &f[7]) < 4)
+        return false;
+    *busy += f[0] + f[1] + f[2] + f[5] + f[6] + f[7];
+    *idle += f[3] + f[4];
+    return true;
+}
+
+bool cpu_use(const char *stat, const int *cpus, size_t n, double *busy, double *idle)
+{
+    autofree char *text = NULL;
+    *busy = *idle = 0;
+    bool known = n > 0 && access(stat, R_OK) == 0 && fs_read_text(stat, &text) == 0;
+    for (size_t i = 0; known && i < n; i++)
+        known = add_line(text, cpus[i], busy, idle);
+    return known;
+}

@@ -2,6 +2,7 @@
 #ifndef UNGIL_BASE_CPU_H
 #define UNGIL_BASE_CPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* CPUs in the affinity mask (sched_getaffinity), at least 1. */
@@ -23,6 +24,11 @@ size_t cpu_list(int *cpus, size_t most);
 
 /* Affinity and quota together, rounded up, at least 1: the default for --jobs. */
 int cpu_count(void);
+
+/* For how long these CPUs were busy and idle since the machine started, together, in the kernel's
+ * ticks, by a file like /proc/stat; guests are in it, and so is what other processes did. False
+ * where that cannot be known; no error is recorded. */
+bool cpu_use(const char *stat, const int *cpus, size_t n, double *busy, double *idle);
 
 double cpu_load(void); /* 1-minute load average; -1 when unknown */
 
