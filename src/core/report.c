@@ -168,7 +168,7 @@ int report_check(const char *file)
         return 0;
     if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
         return err_hint(fail(E_FAILED, "cannot write the report: %s is a directory", file),
-                        "name a file in it, such as %s/bench.html", file);
+                        "name a file in it");
     if (stat(dir, &st) < 0)
         return err_hint(fail_errno(E_FAILED, "cannot write the report to %s", file),
                         "make the directory first: mkdir -p '%s'", dir);
@@ -205,4 +205,16 @@ int report_write(const char *name, json_t *data, const char *file)
         return write_file(file, &page);
     fflush(stdout);
     return write_through(STDOUT_FILENO, "standard output", &page);
+}
+
+int report_write_json(json_t *data, const char *file)
+{
+    char *text = json_dumps(data, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    if (!text)
+        return fail(E_FAILED, "the result cannot be written as JSON");
+    autostr page = {0};
+    str_addf(&page, "%s\n", text);
+    free(text);
+    int rc = report_check(file);
+    return rc < 0 ? rc : write_file(file, &page);
 }

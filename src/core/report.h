@@ -25,6 +25,9 @@ int report_page(const char *name, json_t *data, struct str *page);
  * no regular file is written to as it is. */
 int report_write(const char *name, json_t *data, const char *file);
 
+/* The document itself, indented, to a file, in the same way. */
+int report_write_json(json_t *data, const char *file);
+
 /* Whether it could be written there, as far as can be told beforehand. */
 int report_check(const char *file);
 
