@@ -14,8 +14,10 @@
 #include "core/bench.h"
 #include "core/dirs.h"
 #include "core/install.h"
+#include "core/timeline.h"
 
 static struct install_opts wish = {.preset = "quick", .share = true, .bench = true};
+static const char *timings; /* a file, or NULL */
 
 static void options(struct optset *set)
 {
@@ -64,6 +66,9 @@ static void options(struct optset *set)
                               "Keep a prefix that did not pass verification in ROOT/stage."});
     opt_add(set, (struct opt){"keep-build", 0, OPT_FLAG, &wish.keep_build, NULL,
                               "Keep the build trees in the cache after success."});
+    opt_add(set, (struct opt){"timings", 0, OPT_STRING, &timings, "FILE",
+                              "Write when each stage began and ended, also when the install fails "
+                              "or is stopped: figures to FILE.json, or a page to FILE.html."});
     opt_add_lock_wait(set);
     opt_add_root(set);
     opt_add_json(set);
@@ -102,8 +107,27 @@ static json_int_t peak_memory(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (json_int_t)usage.ru_maxrss * 1024 : 0;
 }
 
+/* Writes the timings, whatever became of the install. Its error stays the one that is reported;
+ * what is returned is that of an install that went well. */
+static int write_timings(struct timeline *t, int rc)
+{
+    timeline_close(t, rc);
+    if (rc == 0)
+        return timeline_write(t, timings);
+    autofree char *message = xstrdup(err_message()), *hint = xstrdup(err_hint_text());
+    if (rc != E_USAGE && timeline_write(t, timings) < 0)
+        warn("%s", err_message());
+    fail((enum err)rc, "%s", message);
+    if (hint)
+        err_hint(rc, "%s", hint);
+    return 0;
+}
+
 static int run(const struct strv *specs)
 {
+    int checked = timings ? timeline_check(timings) : 0;
+    if (checked < 0)
+        return checked;
     autofree char *root = dirs_root(common.root);
     autofree char *cache = dirs_cache(NULL);
     wish.root = root;
@@ -114,9 +138,13 @@ static int run(const struct strv *specs)
         wish.jobs = cpu_count();
     wish.command = common.command;
     json_t *report = NULL;
-    wish.progress = wish.source.progress = progress_display_begin();
+    const struct progress *display = progress_display_begin();
+    wish.timeline = timings ? timeline_new(display) : NULL;
+    wish.progress = wish.source.progress = timeline_progress(wish.timeline, display);
     int rc = install_run((const char *const *)specs->v, specs->n, &wish, &report);
     progress_display_end();
+    int written = timings ? write_timings(wish.timeline, rc) : 0;
+    timeline_free(wish.timeline);
     char peak[16];
     json_object_set_new(report, "peak_memory", json_integer(peak_memory()));
     detail("peak memory of ungil itself: %s", str_bytes(peak, (unsigned long long)peak_memory()));
@@ -125,24 +153,41 @@ static int run(const struct strv *specs)
     else if (rc == 0)
         print_report(report, root);
     json_decref(report);
-    return rc;
+    return rc == 0 ? written : rc;
 }
 
 const struct verb cmd_install = {
     .name = "install",
     .usage = "install [OPTION]... [SPEC]...",
     .summary = "Provision interpreters: fetch, build, verify, install, measure",
-    .description = "A SPEC is a series (3.14) or a release (3.14.7), which mean the pair: the "
-                   "build with the GIL and the "
-                   "free-threaded one, from one source; or one variant of them (3.14t, 3.14.7t); "
-                   "or a recipe (FILE.ini). A series is the newest "
-                   "pinned release that a source really delivers. Without a SPEC: the newest "
-                   "stable series.\n\n"
-                   "Nothing is installed that is not verified: a free-threaded build that cannot "
-                   "be proven free-threaded ends with exit status 3. "
-                   "What is installed already with equal inputs is left alone. An interrupted "
-                   "install goes on from its last finished "
-                   "stage when the same command is run again.",
+    .description =
+        "A SPEC is a series (3.14) or a release (3.14.7), which mean the pair: the "
+        "build with the GIL and the "
+        "free-threaded one, from one source; or one variant of them (3.14t, 3.14.7t); "
+        "or a recipe (FILE.ini). A series is the newest "
+        "pinned release that a source really delivers. Without a SPEC: the newest "
+        "stable series.\n\n"
+        "Nothing is installed that is not verified: a free-threaded build that cannot "
+        "be proven free-threaded ends with exit status 3. "
+        "What is installed already with equal inputs is left alone. An interrupted "
+        "install goes on from its last finished "
+        "stage when the same command is run again.\n\n"
+        "--timings writes, as JSON: format (1), ungil, started, outcome (done, failed, "
+        "interrupted), cpus (that may be used), quota or null; spans, one a stage of a "
+        "lane (a name, source, pair: all at once, bench), each with id, lane, stage, "
+        "detail or null, start, end, outcome, resumed, after (the ids of what had to end "
+        "before), waited (from the end of those until start), waited_for (token: of the "
+        "jobserver; a stage of another lane; or null), paused (waiting for another lane "
+        "in the middle), cpu_seconds (of ungil and its programs; what was killed is not "
+        "in it), idle_share (of the CPUs meanwhile, whoever used them), critical; busy "
+        "(at: when, share: of the CPUs' time since the one before that was busy), or "
+        "null where the system does not tell; summary (wall, cpu_seconds of all "
+        "programs, own_cpu_seconds, used_share: of the CPUs' time, by this "
+        "install, idle_share, underused_share: of wall, in which half "
+        "a CPU or more was idle; critical: the ids of the critical path, "
+        "critical_seconds: its stages together, stages: seconds and cpu_seconds of each "
+        "kind, all lanes added). Times are in seconds since started. The page shows the "
+        "same; it opens offline and asks nothing of any network.",
     .run = run,
     .options = options,
 };

@@ -18,6 +18,7 @@
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/source.h"
+#include "core/timeline.h"
 #include "io/make.h"
 
 enum { TICK_MS = 200 };
@@ -74,10 +75,17 @@ static void finish(struct pipeline *p)
     progress_done(p->opts->progress, p->build->name, NULL, 0);
 }
 
+static bool waits(struct pipeline *p)
+{
+    bool waiting = stage_waits(p);
+    timeline_waits(p->opts->timeline, p->build->name, waiting ? stage_names[p->stage] : NULL);
+    return waiting;
+}
+
 /* From stage to stage, until a command runs, a wait begins or nothing is left. */
 static int proceed(struct pipeline *p)
 {
-    while (p->stage != STAGES && !p->begun && !stage_waits(p)) {
+    while (p->stage != STAGES && !p->begun && !waits(p)) {
         int rc = stage_begin(p);
         if (rc < 0)
             return rc;
@@ -92,8 +100,12 @@ static int start_those_with_a_token(struct run *r)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < r->n; i++) {
         struct pipeline *p = &r->all[i];
-        if (p->state != WAITING || !jobserver_take(&r->jobserver))
+        if (p->state != WAITING)
             continue;
+        if (!jobserver_take(&r->jobserver)) {
+            timeline_waits(p->opts->timeline, p->build->name, "token");
+            continue;
+        }
         p->tokens = 1;
         p->state = RUNNING;
         rc = proceed(p);
@@ -115,7 +127,7 @@ static int look_after(struct pipeline *p)
         if (!proc_ok(status))
             rc = stage_failed(p, status);
     }
-    if (rc == 0 && p->begun && !stage_waits(p))
+    if (rc == 0 && p->begun && !waits(p))
         rc = stage_continue(p);
     return rc == 0 ? proceed(p) : rc;
 }

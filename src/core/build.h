@@ -24,6 +24,7 @@ struct variant;
 struct preset;
 struct source;
 struct progress;
+struct timeline;
 
 struct build {                     /* one variant */
     const struct variant *variant; /* borrowed */
@@ -56,6 +57,7 @@ struct build_opts {
     bool keep;           /* build_clean keeps the build directories */
     bool ccache;         /* --ccache: build_ccache.h */
     const struct progress *progress;
+    struct timeline *timeline; /* NULL: nobody asked */
 };
 
 /* E_BUILD: the message names variant, stage and log, and carries the log's last lines that matter.

@@ -23,6 +23,7 @@
 #include "core/recipe.h"
 #include "core/relocate.h"
 #include "core/source.h"
+#include "core/timeline.h"
 #include "io/digest.h"
 
 const char *const stage_names[STAGES] = {"copy",  "configure", "freeze", "instrument",
@@ -122,6 +123,8 @@ int stage_begin(struct pipeline *p)
     if (rc < 0)
         return rc;
     progress_stage(p->opts->progress, p->build->name, stage_names[p->stage], p->expected.seconds);
+    if (p->resumed)
+        timeline_resumed(p->opts->timeline, p->build->name);
     return stage_continue(p);
 }
 

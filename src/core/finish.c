@@ -19,6 +19,7 @@
 #include "core/relocate.h"
 #include "core/store.h"
 #include "core/text_json.h"
+#include "core/timeline.h"
 
 char *finish_python(const char *prefix, const char *series, const char *suffix)
 {
@@ -156,8 +157,11 @@ static int verify(struct finish *all, size_t n, const struct plan *plan,
         all[i].verdict = verdicts[i];
         progress_done(opts->progress, all[i].name, "verify", clock_now() - start);
     }
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    for (size_t i = 0; rc == 0 && i < n; i++) {
         rc = judge(&all[i], opts);
+        if (rc < 0)
+            timeline_fail(opts->timeline, all[i].name);
+    }
     return rc;
 }
 
@@ -233,17 +237,37 @@ static int write_receipt(struct finish *f, const struct plan *plan, const struct
     return rc;
 }
 
+/* One after the other: ungil does these by itself. */
+static void step(const struct install_opts *opts, const char *lane, const char *stage)
+{
+    timeline_barrier(opts->timeline);
+    timeline_begin(opts->timeline, lane, stage);
+}
+
 int finish_all(struct finish *all, size_t n, const struct plan *plan, const struct source *source,
                const struct store *store, const struct install_opts *opts)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        step(opts, all[i].name, "relocate");
         rc = settle(&all[i], plan, store);
-    if (rc == 0 && opts->share)
+        if (rc == 0)
+            timeline_end(opts->timeline, all[i].name);
+    }
+    if (rc == 0 && opts->share) {
+        step(opts, "pair", "share");
         rc = share(all, n);
+        if (rc == 0)
+            timeline_end(opts->timeline, "pair");
+    }
+    timeline_barrier(opts->timeline);
     if (rc == 0)
         rc = verify(all, n, plan, source, store, opts);
-    for (size_t i = 0; rc == 0 && i < n; i++)
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        step(opts, all[i].name, "manifest");
         rc = write_receipt(&all[i], plan, source, store, opts);
+        if (rc == 0)
+            timeline_end(opts->timeline, all[i].name);
+    }
     return rc < 0 ? rc : proc_check();
 }

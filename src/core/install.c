@@ -18,6 +18,7 @@
 #include "core/progress.h"
 #include "core/receipt.h"
 #include "core/store.h"
+#include "core/timeline.h"
 
 /* One SPEC on its way through. */
 struct install {
@@ -141,7 +142,9 @@ static int build(struct install *in)
                             .keep = o->keep_build,
                             .again = o->force,
                             .pgo_keep_going = o->pgo_keep_going,
-                            .progress = o->progress};
+                            .progress = o->progress,
+                            .timeline = o->timeline};
+    timeline_barrier(o->timeline);
     rc = build_run(builds, in->n, &bo);
     for (size_t i = 0; i < in->n; i++)
         in->all[i].build = builds[i];
@@ -170,7 +173,11 @@ static int commit(struct install *in)
     for (size_t i = 0; i < in->n; i++)
         commits[i] =
             (struct store_commit){.name = in->all[i].name, .prefix = in->all[i].build.prefix};
+    timeline_barrier(in->opts->timeline);
+    timeline_begin(in->opts->timeline, "pair", "commit");
     int rc = store_commit(&in->store, commits, in->n);
+    if (rc == 0)
+        timeline_end(in->opts->timeline, "pair");
     for (size_t i = 0; rc == 0 && i < in->n; i++)
         report_name(in, "installed", in->all[i].name);
     return rc;
@@ -223,6 +230,7 @@ static int measure(struct install *in)
                             .who = "bench",
                             .progress = in->opts->progress};
     json_t *result = NULL;
+    timeline_barrier(in->opts->timeline);
     int rc = bench_run(&bo, &result);
     if (rc == E_SIGNAL)
         return err_hint(rc, "%s and %s are installed; \"ungil bench %s\" measures them", gil_name,
@@ -251,6 +259,7 @@ static void clean_up(struct install *in)
     const struct install_opts *o = in->opts;
     struct build_opts bo = {.cache = o->cache, .source = &in->source, .keep = o->keep_build};
     int rc = 0;
+    timeline_begin(o->timeline, "pair", "clean");
     for (size_t i = 0; rc == 0 && i < in->n; i++)
         rc = build_clean(&in->all[i].build, 1, &bo);
     if (rc == 0 && !o->keep_build)
@@ -259,6 +268,7 @@ static void clean_up(struct install *in)
         warn("%s is installed, but what it was built from is left: %s", in->source.release,
              err_message());
     err_clear();
+    timeline_end(o->timeline, "pair");
 }
 
 static int provision(struct install *in)
@@ -344,6 +354,7 @@ int install_run(const char *const *specs, size_t n, const struct install_opts *o
     struct plan *plans = xcalloc(n_plans, sizeof *plans);
     rc = make_plans(specs, n, opts, plans);
     for (size_t i = 0; rc == 0 && i < n_plans; i++) {
+        timeline_barrier(opts->timeline);
         rc = install_one(&plans[i], opts, *report);
         if (rc < 0 && n > 1)
             err_context(rc, "%s", specs[i]);

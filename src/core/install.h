@@ -10,6 +10,7 @@
 #include "core/source.h"
 
 struct progress;
+struct timeline;
 
 struct install_opts {
     const char *root; /* resolved */
@@ -21,6 +22,7 @@ struct install_opts {
     bool verbose, force, ccache, keep_failed, keep_build, share, bench, upgrade, pgo_keep_going;
     double lock_wait;
     const struct progress *progress;
+    struct timeline *timeline; /* told of everything; NULL: nobody asked. progress must be its own */
     const char *command; /* for the lock file */
 };
 
