@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -45,6 +46,12 @@ void jobserver_give(struct jobserver *j)
     do
         n = write(j->wfd, "+", 1);
     while (n < 0 && errno == EINTR);
+}
+
+int jobserver_idle(const struct jobserver *j)
+{
+    int n = 0;
+    return ioctl(j->rfd, FIONREAD, &n) < 0 ? 0 : n;
 }
 
 void jobserver_close(struct jobserver *j)

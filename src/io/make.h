@@ -24,6 +24,7 @@ struct jobserver {
 int jobserver_open(struct jobserver *j, int jobs);
 bool jobserver_take(struct jobserver *j); /* one token, without waiting; false: none is free */
 void jobserver_give(struct jobserver *j);
+int jobserver_idle(const struct jobserver *j); /* tokens that nobody has taken */
 /* Closing one that was never opened (JOBSERVER_INIT) is fine. */
 void jobserver_close(struct jobserver *j);
 /* What MAKEFLAGS must be for a make whose descriptors child_rfd and child_wfd are the pipe; owned.
