@@ -49,7 +49,10 @@ common_setup() {
 	export LC_ALL=C.UTF-8 TERM=dumb no_proxy=127.0.0.1,localhost
 	export HOME=$BATS_TEST_TMPDIR/home UNGIL_ROOT=$BATS_TEST_TMPDIR/root
 	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache UNGIL_RECIPES=$BATS_TEST_TMPDIR/no-recipes
+	# the budget of jobs, too: another test's builds are not waited for
+	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
 	mkdir -p "$HOME" "$UNGIL_RECIPES" "$BATS_TEST_TMPDIR/cwd"
+	mkdir -p "$XDG_RUNTIME_DIR" && chmod 0700 "$XDG_RUNTIME_DIR"
 	cd "$BATS_TEST_TMPDIR/cwd" || return 1
 	[ -x "$UNGIL" ] || { echo "there is no program $UNGIL: build it, or set UNGIL" >&2; return 1; }
 	WEB='' FAULTY='' SERVERS=()

@@ -15,11 +15,11 @@
 #include "core/build_stage.h"
 #include "core/cache.h"
 #include "core/distro.h"
+#include "core/jobs.h"
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/source.h"
 #include "core/timeline.h"
-#include "io/make.h"
 
 enum { TICK_MS = 200 };
 
@@ -64,7 +64,7 @@ static int check_tools(void)
 struct run {
     struct pipeline *all;
     size_t n;
-    struct jobserver jobserver;
+    struct jobs jobs;
 };
 
 static void finish(struct pipeline *p)
@@ -100,13 +100,18 @@ static int start_those_with_a_token(struct run *r)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < r->n; i++) {
         struct pipeline *p = &r->all[i];
-        if (p->state != WAITING)
+        if (p->state != WAITING && !p->paused)
             continue;
-        if (!jobserver_take(&r->jobserver)) {
-            timeline_waits(p->opts->timeline, p->build->name, "token");
+        if (!jobserver_take(p->jobserver)) {
+            if (!p->paused)
+                timeline_waits(p->opts->timeline, p->build->name, "token");
             continue;
         }
         p->tokens = 1;
+        if (p->paused) {
+            pause_end(p);
+            continue;
+        }
         p->state = RUNNING;
         rc = proceed(p);
     }
@@ -116,7 +121,7 @@ static int start_those_with_a_token(struct run *r)
 static int look_after(struct pipeline *p)
 {
     int status = 0, rc = 0;
-    if (p->state != RUNNING)
+    if (p->state != RUNNING || p->paused)
         return 0;
     if (p->proc.pid != 0) {
         stage_progress(p);
@@ -149,13 +154,17 @@ static int loop(struct run *r)
             rc = look_after(&r->all[i]);
         if (rc == 0)
             rc = proc_check();
-        if (rc == 0)
+        if (rc == 0) {
+            jobs_tick(&r->jobs);
+            pause_step(r->all, r->n, &r->jobs);
             rc = start_those_with_a_token(r);
+        }
         if (rc < 0 || all_finished(r))
             return rc;
         progress_tick(progress);
-        struct pollfd pf = {.fd = proc_signal_fd(), .events = POLLIN};
-        poll(&pf, 1, TICK_MS);
+        struct pollfd pf[2] = {{.fd = proc_signal_fd(), .events = POLLIN},
+                               {.fd = jobs_fd(&r->jobs), .events = POLLIN}};
+        poll(pf, lengthof(pf), TICK_MS);
         proc_signal_drain();
     }
 }
@@ -163,8 +172,10 @@ static int loop(struct run *r)
 static void stop_all(struct run *r, int signo)
 {
     struct proc **procs = xcalloc(r->n, sizeof *procs);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         procs[i] = &r->all[i].proc;
+        pause_end(&r->all[i]);
+    }
     proc_stop_all(procs, r->n, signo);
     free(procs);
 }
@@ -186,18 +197,15 @@ static int interrupted(const struct run *r)
 
 int build_run(struct build *builds, size_t n, const struct build_opts *opts)
 {
-    struct run r = {.n = n, .jobserver = JOBSERVER_INIT};
+    struct run r = {.n = n, .jobs = JOBS_INIT};
     int rc = check_tools();
     if (rc < 0 || n == 0)
-        return rc;
-    rc = jobserver_open(&r.jobserver, opts->jobs);
-    if (rc < 0)
         return rc;
     r.all = xcalloc(n, sizeof *r.all);
     for (size_t i = 0; i < n; i++)
         r.all[i] = (struct pipeline){.build = &builds[i],
                                      .opts = opts,
-                                     .jobserver = &r.jobserver,
+                                     .jobserver = &r.jobs.pipe,
                                      .all = r.all,
                                      .n_all = n,
                                      .lock = -1,
@@ -205,6 +213,8 @@ int build_run(struct build *builds, size_t n, const struct build_opts *opts)
                                      .follow = {.fd = -1}};
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = stage_prepare(&r.all[i]);
+    if (rc == 0)
+        rc = jobs_open(&r.jobs, opts->jobs); /* nothing is held while stage_prepare waits */
     if (rc == 0)
         rc = loop(&r);
     if (rc < 0)
@@ -214,7 +224,7 @@ int build_run(struct build *builds, size_t n, const struct build_opts *opts)
     for (size_t i = 0; i < n; i++)
         pipeline_free(&r.all[i]);
     free(r.all);
-    jobserver_close(&r.jobserver);
+    jobs_close(&r.jobs);
     return rc;
 }
 

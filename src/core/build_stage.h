@@ -53,7 +53,8 @@ struct pipeline {
     bool begun;       /* stage_begin was called for it */
     int step;         /* commands of this stage begun so far */
     struct proc proc;
-    int tokens; /* of the jobserver that this pipeline holds */
+    int tokens;  /* of the jobserver that this pipeline holds */
+    bool paused; /* stopped, without a token, because another ungil has its share */
 
     int log; /* where the children write */
     char *log_path;
@@ -174,6 +175,14 @@ int prelude_command(struct pipeline *p, struct strv *argv);
 int prelude_clean(struct pipeline *p); /* takes away what must not be installed */
 /* Of gcc's first line of --version, "gcc (Debian 12.2.0-14) 12.2.0"; 0: not gcc. */
 int prelude_gcc_version(const char *line);
+
+/* build_pause.c: fewer pipelines at work while another ungil has its share of the machine. */
+
+struct jobs;
+/* Stops a pipeline, whose token goes to another ungil, where jobs_over says so and no make will
+ * give one back; the last one that works goes on. Lets another go on instead of one that waits. */
+void pause_step(struct pipeline *all, size_t n, struct jobs *jobs);
+void pause_end(struct pipeline *p); /* p has its token again, or is to be stopped for good */
 
 /* build_share.c: what one variant takes from another. */
 
