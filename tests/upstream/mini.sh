@@ -21,6 +21,7 @@
 #   gil-on      the free-threaded interpreter says that its GIL is on     no-pip: pip does not work
 #   dead-kernel the interpreter crashes when it is verified
 #   skip-bench  there is nothing to measure, in no time               slow-bench: measuring takes for ever
+#   jobs        a file that gets a line for each stage or object that begins (+) or ends (-)
 #   slow-verify each proof takes for ever
 # and that the miniature writes there: `seen`, what of the environment reached each stage; `seeded`, a line for each
 # configure that found a cache.

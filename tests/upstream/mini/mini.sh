@@ -6,6 +6,10 @@ wants() { [ -e "$control/$1" ]; }
 # make hands its -j and jobserver on in MAKEFLAGS: a test looks there for what came from ungil and what from its caller
 if [ -d "$control" ]; then echo "$stage MAKEFLAGS=$MAKEFLAGS PYTHONPATH=${PYTHONPATH-unset} PYTHONHOME=${PYTHONHOME-unset} PYTHON_GIL=${PYTHON_GIL-unset}" >>"$control/seen"; fi
 
+if wants jobs && [ "$stage" != installed ]; then # who works when: + and - for each that begins and ends
+	echo "+ $$ $control" >>"$(cat "$control/jobs")"
+	trap 'echo "- $$ $control" >>"$(cat "$control/jobs")"' EXIT
+fi
 if wants "grandchild-$stage"; then
 	sleep 3600 &
 	echo $! >>"$control/grandchildren"
