@@ -45,7 +45,9 @@ static void options(struct optset *set)
                      "Ask again for a newer pinned release that could not be had the last time."});
     opt_add(set, (struct opt){"jobs", 'j', OPT_COUNT, &wish.jobs, "N",
                               "Compile this many files at once, both builds together. Default: the "
-                              "CPUs that affinity and cgroup quota allow."});
+                              "CPUs that affinity and cgroup quota allow. Several ungils at once "
+                              "share the CPUs, or the largest N: each gets an equal part, and the "
+                              "last waits when there are more ungils than CPUs."});
     opt_add(set,
             (struct opt){"pgo-keep-going", 0, OPT_FLAG, &wish.pgo_keep_going, NULL,
                          "With profile-guided optimisation: when tests of the training suite fail, "
