@@ -23,13 +23,13 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 3.99.1t-make.log
 3.99.1t-train.log"
 	run grep -c '^ungil: training with test_' "$(log_of 3.99.1t-train.log)"
-	assert_output 3
+	assert_output 6
 	run grep -c -e '-fprofile-generate .*-c -o stub.o' "$(log_of 3.99.1t-instrument.log)"
 	assert_output 1
 	run grep -c -e '-fprofile-use .*-c -o stub.o' "$(log_of 3.99.1t-make.log)"
 	assert_output 1
 	run training 3.99.1t tests
-	assert_output "3 of 3"
+	assert_output "6 of 6"
 	run training 3.99.1t origin
 	assert_output "trained here"
 	run training 3.99.1t missing # its module, which no test imports
@@ -72,12 +72,12 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output 'Python 3.99.1'
 }
 
-@test "both variants train under one jobserver, also with a single job" {
+@test "both variants train under one jobserver, also with a single job; few jobs make few processes" {
 	for jobs in 1 3; do
 		release 3.99.1 --jobs $jobs --force
 		assert_exit 0
 		run grep -c '^ungil: training with test_' "$(log_of 3.99.1-train.log)"
-		assert_output 3
+		assert_output $((jobs == 1 ? 4 : 6))
 		ungil clean --all >/dev/null
 	done
 }
@@ -103,11 +103,38 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_exit 0
 	assert_output --partial "training goes on without what failed: test_two"
 	run training 3.99.1t tests
-	assert_output "2 of 3"
+	assert_output "5 of 6"
+}
+
+@test "a test that ends the whole process: the others of its process are trained with all the same" {
+	knob crash-test_three
+	release 3.99.1t --jobs 1
+	assert_exit 6
+	assert_output --partial "training failed: test_three;"
+	release 3.99.1t --jobs 1 --pgo-keep-going
+	assert_exit 0
+	assert_output --partial "training goes on without what failed: test_three;"
+	run training 3.99.1t tests
+	assert_output "5 of 6"
+	assert_equal "$(grep -c '^test_five$' "$(log_of 3.99.1t-train.log)")" 1
+}
+
+@test "a test that fails only beside others counts as one that works" {
+	knob fail-test_two
+	cat >make <<-EOF
+		#!/bin/sh
+		case " \$* " in *" -k "*) [ ! -e "$PWD/again" ] || rm -f "$MINI/control/fail-test_two"; touch "$PWD/again" ;; esac
+		exec "$(command -v make)" "\$@"
+	EOF
+	chmod +x make
+	PATH=$PWD:$PATH release 3.99.1t --jobs 1
+	assert_exit 0
+	run training 3.99.1t tests
+	assert_output "6 of 6"
 }
 
 @test "--pgo-keep-going stops when no test works" {
-	for t in one two three; do knob fail-test_$t; done
+	for t in one two three four five six; do knob fail-test_$t; done
 	release 3.99.1t --pgo-keep-going
 	assert_exit 6
 	assert_output --partial "no test of the training suite works"

@@ -179,7 +179,7 @@ int stage_command(struct pipeline *p, struct strv *argv)
     case STAGE_INSTRUMENT:
         return pgo_instrument_command(p, argv);
     case STAGE_TRAIN:
-        return pgo_train_command(p, argv);
+        return train_command(p, argv);
     case STAGE_MAKE:
         return make_command(p, argv);
     default:

@@ -181,6 +181,9 @@ int pgo_decide(struct pipeline *p)
 void pgo_free(struct pipeline *p)
 {
     training_facts_free(&p->o.facts);
+    strv_free(&p->o.tests);
+    strv_free(&p->o.groups);
+    strv_free(&p->o.alone);
     free(p->o.key_text);
 }
 
@@ -253,20 +256,9 @@ int pgo_instrument_command(struct pipeline *p, struct strv *argv)
     return rc;
 }
 
-/* What the programs counted that the build itself runs is not of it: whether they ran depends on
- * what an interrupted build had left to do. */
-int pgo_train_command(struct pipeline *p, struct strv *argv)
+int pgo_forget_counts(const struct pipeline *p)
 {
-    if (p->step > 0)
-        return 0;
-    int rc = clean_tree(p, false, true);
-    if (rc == 0)
-        rc = rules_write(p);
-    command_make(p, argv);
-    if (p->opts->pgo_keep_going)
-        strv_add(argv, "-k");
-    strv_add(argv, "ungil-train");
-    return rc;
+    return clean_tree(p, false, true);
 }
 
 int pgo_before_make(struct pipeline *p)
@@ -279,7 +271,7 @@ int pgo_before_make(struct pipeline *p)
 
 /* ---- Verdicts: what the logs say ---- */
 
-static int read_log(const struct pipeline *p, char **text)
+int pgo_read_log(const struct pipeline *p, char **text)
 {
     size_t size;
     int rc = fs_read(p->log_path, text, &size);
@@ -287,21 +279,6 @@ static int read_log(const struct pipeline *p, char **text)
         if (!(*text)[i])
             (*text)[i] = '?';
     return rc;
-}
-
-/* The tests that make gave up: "make: *** [ungil.mk:9: ungil-train/test_json] Error 2". */
-static void failed_tests(const char *log, struct strv *names)
-{
-    static const char target[] = "ungil-train/";
-    for (const char *at = log; (at = strstr(at, target)); at++) {
-        const char *name = at + strlen(target);
-        size_t n = strcspn(name, "] \n");
-        if (name[n] != ']') /* make's last word on it, not the command */
-            continue;
-        autofree char *copy = xstrndup(name, n);
-        if (!strv_has(names, copy))
-            strv_add(names, copy);
-    }
 }
 
 static long count_lines(const char *log, const char *const *words, size_t n)
@@ -317,52 +294,6 @@ static long count_lines(const char *log, const char *const *words, size_t n)
         at += len + (at[len] == '\n');
     }
     return count;
-}
-
-static void note_tests(struct pipeline *p, const char *log)
-{
-    static const char *const begun[] = {"ungil: training with "};
-    long all = count_lines(log, begun, 1);
-    autostrv names = {0};
-    failed_tests(log, &names);
-    size_t failed = names.n;
-    str_set(&p->o.facts.tests,
-            all ? xasprintf("%ld of %ld", all - (long)failed, all) : xstrdup("PROFILE_TASK"));
-}
-
-int pgo_training_done(struct pipeline *p)
-{
-    autofree char *log = NULL;
-    int rc = read_log(p, &log);
-    if (rc == 0)
-        note_tests(p, log);
-    return rc;
-}
-
-int pgo_training_failed(struct pipeline *p)
-{
-    autofree char *log = NULL;
-    autostrv failed = {0};
-    int rc = read_log(p, &log);
-    if (rc < 0)
-        return rc;
-    failed_tests(log, &failed);
-    if (failed.n == 0)
-        return E_BUILD; /* not a test: what the log's last lines say */
-    autofree char *names = strv_join(&failed, " ");
-    note_tests(p, log);
-    bool some = p->o.facts.tests && !str_starts(p->o.facts.tests, "0 of");
-    if (p->opts->pgo_keep_going && some) {
-        warn("%s: training goes on without what failed: %s; see %s", p->build->name, names,
-             p->log_path);
-        return 0;
-    }
-    rc =
-        fail(E_BUILD, "%s: training failed: %s; its log is %s", p->build->name, names, p->log_path);
-    return err_hint(rc, p->opts->pgo_keep_going
-                            ? "no test of the training suite works: the log says why"
-                            : "--pgo-keep-going optimises for the tests that work; after a "
-                              "repair, the same command goes on from here");
 }
 
 /* What gcc and clang say of data that is of another program, of another version, or damaged. */
@@ -422,7 +353,7 @@ int pgo_judge(struct pipeline *p, bool made, bool *fits)
     *fits = true;
     if (!p->o.pgo)
         return 0;
-    int rc = read_log(p, &log);
+    int rc = pgo_read_log(p, &log);
     if (rc < 0)
         return rc;
     long unfit = count_unfit(log);
@@ -433,6 +364,9 @@ int pgo_judge(struct pipeline *p, bool made, bool *fits)
     }
     if (!made)
         return 0;
+    rc = train_recall(p);
+    if (rc < 0)
+        return rc;
     if (unfit > 0) {
         rc = fail(E_BUILD, "%s: what its own training counted does not fit %ld file%s; see %s",
                   p->build->name, unfit, unfit == 1 ? "" : "s", p->log_path);

@@ -11,7 +11,7 @@
  *     wanted by _freeze_module and _bootstrap_python, which make the frozen modules, and by the
  *     static library. The former are left from an earlier stage; the latter is made of what the
  *     last link compiles, and so is optimised like the interpreter;
- *   - one process to train. Each file of tests is a target, and make runs them at once.
+ *   - one process to train: see build_train.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,29 +48,6 @@ static void instrument_rules(struct str *out, const struct optimisation *o)
              "CFLAGS_NODIST += $(PGO_PROF_GEN_FLAG)%s -g0\n"
              "LDFLAGS_NODIST += $(PGO_PROF_GEN_FLAG)%s\n",
              o->lto ? " -fno-lto" : "", o->lto ? " -fno-lto" : "");
-}
-
-/* A training task of its own kind is left in one piece: only a list of options can be asked which
- * tests they mean. The tests that take longest begin first. */
-static void train_rules(struct str *out)
-{
-    str_add(out,
-            "UNGIL_TRAIN = $(LLVM_PROF_FILE) $(RUNSHARED) ./$(BUILDPYTHON) $(PROFILE_TASK)\n"
-            "ifeq ($(wordlist 1,2,$(PROFILE_TASK))$(filter-out -%,$(wordlist "
-            "3,99,$(PROFILE_TASK))),-m test)\n"
-            "UNGIL_ALL := $(shell $(UNGIL_TRAIN) --list-tests 2>/dev/null)\n"
-            "UNGIL_LONG := $(filter test_pickle test_set test_datetime test_itertools test_str "
-            "test_decimal test_math test_statistics test_xml_etree test_long,$(UNGIL_ALL))\n"
-            "UNGIL_TESTS := $(UNGIL_LONG) $(filter-out $(UNGIL_LONG),$(UNGIL_ALL))\n"
-            "endif\n"
-            "ungil-train: $(if $(strip $(UNGIL_TESTS)),$(UNGIL_TESTS:%=ungil-train/%),"
-            "ungil-train-whole)\n"
-            "\t$(LLVM_PROF_MERGER)\n"
-            "ungil-train/%:\n"
-            "\t@echo 'ungil: training with $*' && $(UNGIL_TRAIN) $*\n"
-            "ungil-train-whole:\n"
-            "\t$(UNGIL_TRAIN)\n"
-            ".PHONY: ungil-train ungil-train-whole\n");
 }
 
 /* What the last link leaves with -save-temps. Members without LTO (assembler) are taken as they
@@ -130,7 +107,7 @@ static void stage_rules(struct str *out, const struct pipeline *p, enum stage st
     else if (stage == STAGE_INSTRUMENT)
         instrument_rules(out, &p->o);
     else if (stage == STAGE_TRAIN)
-        train_rules(out);
+        train_rules(p, out);
     else
         make_rules(out, &p->o, p->jobserver->jobs);
 }
@@ -139,7 +116,6 @@ char *rules_text(const struct pipeline *p)
 {
     struct str out = {0};
     instrument_rules(&out, &p->o);
-    train_rules(&out);
     make_rules(&out, &p->o, 0); /* how many jobs there are changes nothing of what is made */
     return str_take(&out);
 }

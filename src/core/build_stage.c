@@ -194,7 +194,7 @@ static int settle(struct pipeline *p, bool *again)
     if (p->stage == STAGE_CONFIGURE)
         rc = complete_configure(p);
     else if (p->stage == STAGE_TRAIN)
-        rc = pgo_training_done(p);
+        rc = train_done(p);
     else if (p->stage == STAGE_MAKE)
         rc = pgo_judge(p, true, &fits);
     *again = !fits;
@@ -266,7 +266,7 @@ static int failed_but(struct pipeline *p)
     int rc = 0;
     if (p->stage == STAGE_MAKE && (rc = pgo_judge(p, false, &fits)) == 0 && !fits)
         return 1;
-    if (p->stage == STAGE_TRAIN && (rc = pgo_training_failed(p)) == 0)
+    if (p->stage == STAGE_TRAIN && (rc = train_failed(p)) == 0)
         return 1;
     return rc;
 }

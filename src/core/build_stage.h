@@ -24,6 +24,15 @@ enum stage {
 };
 extern const char *const stage_names[STAGES];
 
+/* Of STAGE_TRAIN; build_train.c. */
+enum training_step {
+    TRAIN_LIST,   /* asks which tests there are */
+    TRAIN_GROUPS, /* runs them */
+    TRAIN_ALONE,  /* those of a group that failed, each in a process of its own */
+    TRAIN_MERGE,
+    TRAIN_DONE
+};
+
 /* What configure made of the preset, and where the training data is from. build_pgo.c. */
 struct optimisation {
     bool pgo, lto;
@@ -32,6 +41,8 @@ struct optimisation {
     bool stored;    /* the data is from the store: nothing to train */
     char *key_text; /* what the data depends on (core/training.h) */
     struct training_facts facts;
+    enum training_step training;
+    struct strv tests, groups, alone; /* groups: names with a space between */
 };
 
 /* One variant on its way through the stages. */
@@ -108,19 +119,31 @@ bool stage_applies(const struct pipeline *p, enum stage stage);
 int pgo_decide(struct pipeline *p);
 int pgo_freeze_command(struct pipeline *p, struct strv *argv);
 int pgo_instrument_command(struct pipeline *p, struct strv *argv);
-int pgo_train_command(struct pipeline *p, struct strv *argv);
 /* Before the first command of STAGE_MAKE: cleans the tree where that was not done yet, and writes
  * the rules. */
 int pgo_before_make(struct pipeline *p);
-/* After STAGE_TRAIN. Failed: E_BUILD, recorded when it names the tests; 0 when --pgo-keep-going
- * goes on without them. */
-int pgo_training_done(struct pipeline *p);
-int pgo_training_failed(struct pipeline *p);
 /* After STAGE_MAKE, `made` or failed: does the profile fit what was compiled? Stored data that does
  * not is dropped, p goes back to train, and *fits is false. Data of this build's own is kept in the
  * store; E_BUILD when it does not fit. */
 int pgo_judge(struct pipeline *p, bool made, bool *fits);
 void pgo_free(struct pipeline *p);
+/* For build_train.c. Removes what instrumented programs counted; reads the stage's log (owned). */
+int pgo_forget_counts(const struct pipeline *p);
+int pgo_read_log(const struct pipeline *p, char **text);
+
+/* build_train.c: runs the tests that are to be optimised for. */
+
+int train_command(struct pipeline *p, struct strv *argv);
+void train_rules(const struct pipeline *p, struct str *out); /* of its current step */
+int train_done(struct pipeline *p);                          /* after STAGE_TRAIN */
+/* A command of STAGE_TRAIN failed. 0: the stage goes on, to find out which test it was or, with
+ * --pgo-keep-going, without those that failed. E_BUILD: recorded when it names the tests. */
+int train_failed(struct pipeline *p);
+/* Puts into o.facts how many tests worked, for a run that goes on after the training. */
+int train_recall(struct pipeline *p);
+/* For the test: deals `tests` out to at most four groups a job, of about the same length; the
+ * longest test comes first in each. */
+void train_groups(const struct strv *tests, int jobs, struct strv *groups);
 
 /* build_rules.c: ungil.mk, which every make of an optimised build reads after the Makefile. */
 

@@ -148,27 +148,38 @@ static int kernel(const char *script)
     return fclose(channel) ? 1 : 0;
 }
 
-/* The training suite: three tests, each of which a file in the control directory lets fail. */
+static int is_named(const char *const *arguments, int n, const char *test)
+{
+    int all = 1;
+    for (int i = 0; i < n; i++) {
+        if (strcmp(arguments[i], test) == 0)
+            return 1;
+        all = all && arguments[i][0] == '-';
+    }
+    return all;
+}
+
+/* The training suite: six tests, each of which a file in the control directory lets fail, or crash
+ * with all the others of its process. */
 static int train(const char *const *arguments, int n)
 {
-    static const char *const tests[] = {"test_one", "test_two", "test_three"};
+    static const char *const tests[] = {"test_one",  "test_two",  "test_three",
+                                        "test_four", "test_five", "test_six"};
     int failed = 0, list = 0;
-    const char *only = NULL;
-    for (int i = 0; i < n; i++) {
-        if (strcmp(arguments[i], "--list-tests") == 0)
-            list = 1;
-        else if (arguments[i][0] != '-')
-            only = arguments[i];
-    }
-    for (int i = 0; i < 3; i++) {
-        char knob[64];
-        snprintf(knob, sizeof knob, "fail-%s", tests[i]);
-        if (only && strcmp(only, tests[i]) != 0)
+    for (int i = 0; i < n; i++)
+        list = list || strcmp(arguments[i], "--list-tests") == 0;
+    for (int i = 0; i < 6; i++) {
+        char fails[64], crashes[64];
+        snprintf(fails, sizeof fails, "fail-%s", tests[i]);
+        snprintf(crashes, sizeof crashes, "crash-%s", tests[i]);
+        if (!is_named(arguments, n, tests[i]))
             continue;
         puts(tests[i]);
         if (!list && wished("sleep-train"))
             sleep(20);
-        if (!list && wished(knob)) {
+        if (!list && wished(crashes))
+            abort();
+        if (!list && wished(fails)) {
             printf("%s failed: the miniature was told to fail here\n", tests[i]);
             failed = 1;
         }
