@@ -16,7 +16,7 @@
 #include "core/install.h"
 #include "core/timeline.h"
 
-static struct install_opts wish = {.preset = "quick", .share = true, .bench = true};
+static struct install_opts wish = {.share = true, .bench = true};
 static const char *timings; /* a file, or NULL */
 
 static void options(struct optset *set)
@@ -25,8 +25,9 @@ static void options(struct optset *set)
         set,
         (struct opt){
             "preset", 'p', OPT_STRING, &wish.preset, "PRESET",
-            "How hard to optimise: quick (plain -O3, the default) or release (profile-guided and "
-            "link-time optimisation), or another preset of the recipe."});
+            "How hard to optimise: release (profile-guided and link-time optimisation, the "
+            "recipes' default: minutes more, once) or quick (plain -O3), or another preset of the "
+            "recipe."});
     opt_add(set, (struct opt){"variant", 0, OPT_STRING, &wish.variant, "ID",
                               "One variant of the recipe instead of the pair: gil, ft."});
     opt_add(set, (struct opt){"source", 0, OPT_STRING, &wish.source.from, "SOURCE",

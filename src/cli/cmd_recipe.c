@@ -109,15 +109,16 @@ static json_t *pins_json(const struct recipe *r)
 static json_t *recipe_json(const struct recipe *r)
 {
     autofree char *digest = recipe_digest(r);
-    return json_pack("{s:i, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
+    return json_pack("{s:i, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:o, "
                      "s:o, s:o}",
                      "format", 1, "series", r->series, "file", text_json(r->file), "digest", digest,
                      "prerelease", r->prerelease, "tag", text_json(r->tag), "providers",
                      texts_json(&r->providers), "git", text_json(r->git), "tarball",
                      text_json(r->tarball), "apt", text_json(r->apt), "required",
                      texts_json(&r->required), "optional", texts_json(&r->optional),
-                     "install_tests", r->install_tests, "variants", variants_json(r), "presets",
-                     presets_json(r), "pins", pins_json(r));
+                     "install_tests", r->install_tests, "preset", recipe_preset(r, NULL)->id,
+                     "variants", variants_json(r), "presets", presets_json(r), "pins",
+                     pins_json(r));
 }
 
 static void show_words(const char *label, const struct strv *words)
@@ -144,8 +145,10 @@ static void show_recipe(const struct recipe *r)
                r->variants[i].suffix, *words ? ", configure " : "", words);
     }
     for (size_t i = 0; i < r->n_presets; i++) {
-        autofree char *words = strv_join(&r->presets[i].configure, " ");
-        printf("  %-10s %s: configure %s\n", i ? "" : "presets", r->presets[i].id, words);
+        const struct preset *p = &r->presets[i];
+        autofree char *words = strv_join(&p->configure, " ");
+        printf("  %-10s %s: configure %s%s\n", i ? "" : "presets", p->id, words,
+               p == recipe_preset(r, NULL) ? " (the default)" : "");
     }
     for (size_t i = 0; i < r->n_pins; i++) {
         const struct pin *p = &r->pins[i];

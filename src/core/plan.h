@@ -14,7 +14,7 @@
 struct receipt;
 
 struct plan_opts {
-    const char *preset; /* "quick" */
+    const char *preset; /* "quick"; NULL: the recipe's default */
     const char
         *variant; /* --variant: "gil", "ft", …; NULL: the pair, or what the SPEC's suffix says */
     const char *source; /* --source, part of the inputs only when `unpinned` */

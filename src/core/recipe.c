@@ -49,15 +49,9 @@ void recipe_free(struct recipe *r)
     strv_free(&r->providers);
     strv_free(&r->required);
     strv_free(&r->optional);
-    char *const texts[] = {r->file,
-                           r->text,
-                           r->series,
-                           r->tag,
-                           r->git,
-                           r->tarball,
-                           r->apt,
-                           r->sigstore_identity,
-                           r->sigstore_issuer};
+    char *const texts[] = {
+        r->file, r->text,    r->series, r->default_preset,    r->tag,
+        r->git,  r->tarball, r->apt,    r->sigstore_identity, r->sigstore_issuer};
     for (size_t i = 0; i < lengthof(texts); i++)
         free(texts[i]);
     free(r);
@@ -95,7 +89,10 @@ const struct variant *recipe_variant_by_id(const struct recipe *r, const char *i
 
 const struct preset *recipe_preset(const struct recipe *r, const char *id)
 {
-    return recipe_element(r->presets, r->n_presets, sizeof *r->presets, id);
+    if (!id && !r->default_preset)
+        return r->n_presets ? &r->presets[0] : NULL;
+    return recipe_element(r->presets, r->n_presets, sizeof *r->presets,
+                          id ? id : r->default_preset);
 }
 
 const struct pin *recipe_pin(const struct recipe *r, const char *release)

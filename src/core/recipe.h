@@ -47,6 +47,7 @@ struct recipe {
     char *apt;             /* Debian source package: "python3.14" */
     struct strv required, optional; /* importable module names */
     bool install_tests;
+    char *default_preset; /* id; NULL: the first one */
     struct variant *variants;
     size_t n_variants;
     struct preset *presets;
@@ -72,6 +73,7 @@ void recipe_free(struct recipe *r);
 char *recipe_digest(const struct recipe *r);
 const struct variant *recipe_variant_by_suffix(const struct recipe *r, const char *suffix);
 const struct variant *recipe_variant_by_id(const struct recipe *r, const char *id);
+/* `id` NULL: the one to take when nobody says which. */
 const struct preset *recipe_preset(const struct recipe *r, const char *id);
 const struct pin *recipe_pin(const struct recipe *r, const char *release);
 /* The tag's name and the URL of the source archive `file` ("Python-3.14.7.tar.xz"); owned. */

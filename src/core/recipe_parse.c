@@ -29,6 +29,7 @@ static const struct key recipe_keys[] = {
     {"tarball", TEXT, offsetof(struct recipe, tarball)},
     {"apt", TEXT, offsetof(struct recipe, apt)},
     {"install-tests", BOOL, offsetof(struct recipe, install_tests)},
+    {"preset", TEXT, offsetof(struct recipe, default_preset)},
 };
 static const struct key modules_keys[] = {
     {"require", WORDS, offsetof(struct recipe, required)},
@@ -328,6 +329,9 @@ static int check(const struct recipe *r)
     if (r->n_variants == 0 || r->n_presets == 0)
         return fail(E_USAGE, "%s: at least one [variant ID] and one [preset ID] are needed",
                     r->file);
+    if (!recipe_preset(r, NULL))
+        return fail(E_USAGE, "%s: [recipe] preset = %s: there is no [preset %s]", r->file,
+                    r->default_preset, r->default_preset);
     for (size_t i = 0; i < r->n_pins; i++) {
         const struct pin *p = &r->pins[i];
         autofree char *series = series_of(p->release);

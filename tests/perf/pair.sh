@@ -1,23 +1,44 @@
 #!/bin/bash
-# What does a pair cost? Wall and CPU time of `ungil install` against the plain sequence: configure, make -jN,
-# make install, one variant after the other, as python-build does it. ungil's time has the verification in it.
-# Some 15 minutes on two CPUs.
+# What does a pair cost? Wall and CPU time of `ungil install` against the plain sequence with the same flags of
+# configure: configure, make -jN, make install, one variant after the other, as python-build does it. ungil's time has
+# the verification in it. On two CPUs some 10 minutes for quick, 45 for release.
 #
-#   UNGIL=build/ungil tests/perf/pair.sh [Python-3.N.M.tar.xz or python3.N_3.N.M.orig.tar.xz]
+#   UNGIL=build/ungil tests/perf/pair.sh [quick|release] [Python-3.N.M.tar.xz or python3.N_3.N.M.orig.tar.xz]
+#
+# What is measured, in this order (ORDER names others):
+#   cold    an install with an empty cache
+#   again   one into another root, with what is kept: configure's answers, training data, ccache's objects (--ccache is
+#           given to both where ccache is installed and the preset is quick); no source tree, no build directory
+#   plain   the plain sequence
+# Each with the share of the CPUs that nobody used, and the most memory: of all processes of the build together (RSS,
+# so that pages of several count several times) and of ungil itself.
 #
 # Without an archive, CPython 3.13 is taken from Debian's source package. Environment: JOBS (default: all CPUs),
-# KEEP=1 keeps the directory, ORDER ("plain ungil" or one of them), TMPDIR.
+# KEEP=1 keeps the directory, ORDER, TMPDIR, CCACHE=0 (cold and again without ccache), PLAIN="WALL CPU" (seconds of an
+# earlier plain sequence on this machine, instead of measuring it).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 UNGIL=$(readlink -f "${UNGIL:-$here/../../build/ungil}")
 [ -x "$UNGIL" ] || { echo "no ungil at $UNGIL: set UNGIL" >&2; exit 2; }
+preset=quick
+case ${1:-} in quick | release) preset=$1 && shift ;; esac
+case $preset in
+quick) flags='' wants_ccache=${CCACHE:-1} ;;
+release) flags='--enable-optimizations --with-lto' wants_ccache=${CCACHE:-0} ;;
+esac
 jobs=${JOBS:-$(nproc)}
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/ungil-pair.XXXXXX")
 trap '[ -n "${KEEP:-}" ] && echo "kept: $work" || rm -rf "$work"' EXIT
 archive=$(readlink -f "${1:-$("$here/../upstream/source.sh" "$work/source")}")
 release=$(basename "$archive" | sed 's/^Python-//; s/^python3[.][0-9]*_//; s/[.]orig//; s/[.]tar[.].*//; s/[.]tgz//')
 unset MAKEFLAGS MFLAGS MAKELEVEL
+export CCACHE_DIR=$work/ccache
 TIMEFORMAT='%R %U %S'
+ccache=''
+[ "$wants_ccache" = 1 ] && command -v ccache >/dev/null && ccache=--ccache
+
+# What is run here gets the signals that a background process of a script ignores: training needs them.
+run() { env --default-signal=INT,QUIT,HUP "$@"; }
 
 plain() {
 	local v flag
@@ -26,41 +47,74 @@ plain() {
 		mkdir "$work/plain$v" && tar -C "$work/plain$v" --strip-components=1 -xf "$archive" || return 1
 		(
 			cd "$work/plain$v"
-			# shellcheck disable=SC2086 # no option, or one
-			./configure --prefix="$work/installed/$release$v" --disable-test-modules $flag &&
-				make -j"$jobs" &&
-				make install TESTSUBDIRS=
+			# shellcheck disable=SC2086 # options, or none
+			run ./configure --prefix="$work/installed/$release$v" --disable-test-modules $flags $flag &&
+				run make -j"$jobs" &&
+				run make install TESTSUBDIRS=
 		) >"$work/plain$v.log" 2>&1 </dev/null || return 1
 	done
 }
-by_ungil() {
-	XDG_CACHE_HOME=$work/cache "$UNGIL" install "$release" --preset quick --source "$archive" --root "$work/root" \
-		--jobs "$jobs" --no-bench >"$work/ungil.log" 2>&1 </dev/null
+by_ungil() { # ROOT
+	# shellcheck disable=SC2086 # an option, or none
+	XDG_CACHE_HOME=$work/cache run "$UNGIL" install "$release" --preset "$preset" --source "$archive" \
+		--root "$work/$1" --jobs "$jobs" --no-bench --timings "$work/$1.json" $ccache >"$work/$1.log" 2>&1 </dev/null
+}
+cold() { by_ungil cold; }
+again() {
+	rm -rf "$work/cache/ungil/build" "$work/cache/ungil/tarballs"
+	by_ungil again
 }
 
-# measure WHAT COMMAND: sets WHAT_wall and WHAT_cpu, in seconds
+# The most memory: a line "ALL UNGIL" in MiB at the end.
+watch_memory() { # FILE
+	local most=0 own=0 all ungil
+	trap 'echo "$most $own" >"$1"; exit 0' TERM
+	while :; do
+		read -r all ungil < <(ps -e -o sid=,rss=,comm= | awk -v sid="$(ps -o sid= -p $$)" \
+			'$1 == sid + 0 { all += $2 } $3 == "ungil" { own = $2 > own ? $2 : own } END { print int(all / 1024), int(own / 1024) }')
+		((all > most)) && most=$all
+		((ungil > own)) && own=$ungil
+		sleep 0.5
+	done
+}
+
+idle() { awk '/^cpu / { print $5 + $6 }' /proc/stat; }
+
+# measure WHAT: sets WHAT_wall and WHAT_cpu, in seconds
 measure() {
-	local figures
-	echo "$1: $release with $jobs jobs ..." >&2
-	{ figures=$( { time "$2" 2>&3 || echo failed; } 3>&2 2>&1 ); }
+	local figures before after watcher
+	echo "$1: $release, $preset, $jobs jobs ..." >&2
+	watch_memory "$work/memory" &
+	watcher=$!
+	before=$(idle)
+	{ figures=$( { time "$1" 2>&3 || echo failed; } 3>&2 2>&1 ); }
+	after=$(idle)
+	kill "$watcher"
+	wait "$watcher" || true
 	case $figures in *failed*)
 		tail -n 20 "$work/$1"*.log >&2
 		exit 1
 		;;
 	esac
 	read -r wall user sys <<<"$figures"
+	read -r memory own <"$work/memory"
 	printf -v "$1_wall" %s "$wall"
 	printf -v "$1_cpu" %s "$(awk "BEGIN { print $user + $sys }")"
-	awk "BEGIN { printf \"%-6s wall %7.1f s   CPU %7.1f s\n\", \"$1\", $wall, $user + $sys }"
+	awk "BEGIN { printf \"%-6s wall %7.1f s   CPU %7.1f s   idle %4.1f %%   memory %d MiB%s\n\", \"$1\", $wall,
+		$user + $sys, ($after - $before) / $(getconf CLK_TCK) / $wall / $(nproc) * 100, $memory,
+		$own ? \", of it ungil $own\" : \"\" }"
 }
 
-for which in ${ORDER:-ungil plain}; do
-	case $which in
-	ungil) measure ungil by_ungil ;;
-	plain) measure plain plain ;;
-	esac
+for which in ${ORDER:-cold again plain}; do
+	if [ "$which" = plain ] && [ -n "${PLAIN:-}" ]; then
+		read -r plain_wall plain_cpu <<<"$PLAIN"
+		echo "plain  wall $plain_wall s   CPU $plain_cpu s   (measured earlier)"
+	else
+		measure "$which"
+	fi
 done
-if [ -n "${ungil_wall:-}" ] && [ -n "${plain_wall:-}" ]; then
-	# shellcheck disable=SC2154 # set by measure
-	awk "BEGIN { printf \"ratio  wall %7.2f     CPU %7.2f\n\", $ungil_wall / $plain_wall, $ungil_cpu / $plain_cpu }"
-fi
+for which in cold again; do
+	wall=${which}_wall cpu=${which}_cpu
+	[ -z "${!wall:-}" ] || [ -z "${plain_wall:-}" ] ||
+		awk "BEGIN { printf \"%-6s / plain: wall %.2f   CPU %.2f\n\", \"$which\", ${!wall} / $plain_wall, ${!cpu} / $plain_cpu }"
+done

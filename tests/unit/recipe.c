@@ -53,8 +53,13 @@ static void good(void)
     text = recipe_tarball_url(r, "3.14.9", "http://mirror.invalid/py/", "f.tar.xz");
     is_str(text, "http://mirror.invalid/py/f.tar.xz", "a mirror's");
     free(text);
+    is_str(recipe_preset(r, NULL)->id, "quick", "the default preset is the first one");
     recipe_free(r);
     recipe_free(NULL);
+    autofree char *other = xasprintf("%s[preset slow]\n[recipe]\npreset = slow\n", head);
+    is_int(recipe_load_text("r.ini", other, &r), 0, "a recipe may say which preset is the default");
+    is_str(recipe_preset(r, NULL)->id, "slow", "another than the first one");
+    recipe_free(r);
 }
 
 /* The good recipe and `more` make an error that has all of `parts` (a '|' between them). */
@@ -127,6 +132,7 @@ static void in_sense(void)
     bad("[variant other]\n", "[variant gil]|[variant other]|suffix");
     bad("[pin 3.13.1]\nsha256-tgz = " HEX64 "\n", "[pin 3.13.1]|3.14");
     bad("[pin 3.14.8]\n", "[pin 3.14.8]");
+    bad("[recipe]\npreset = fast\n", "[recipe] preset = fast|[preset fast]");
     bad("[pin 3.14.8]\ncommit = " HEX40 "\n", "[pin 3.14.8]|tree");
     struct recipe *r = NULL;
     is_int(recipe_load_text("r.ini",
