@@ -88,7 +88,7 @@ setup() {
 	mkdir -p web/git && ln -s "$(readlink -f "$UNGIL_TEST_UPSTREAM")" web/git/cpython.git
 	start_web "$PWD/web"
 	export UNGIL_ROOT=$BATS_TEST_TMPDIR/root
-	LIMIT=1500 run ungil install "$release" --source "$WEB/git/cpython.git" --no-bench
+	LIMIT=1500 run ungil install "$release" --preset quick --source "$WEB/git/cpython.git" --no-bench
 	assert_exit 0
 	run "$UNGIL_ROOT/bin/python3.14t" -c 'import sys; print(sys._is_gil_enabled())'
 	assert_output False

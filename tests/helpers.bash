@@ -283,7 +283,7 @@ real_pair() {
 			flock -u 8
 			fail "the real pair could not be built: see $keep/log"
 		fi
-		if ! XDG_CACHE_HOME=$keep/cache timeout 1500 "$UNGIL" install "$REAL" --source "$(cat "$keep/tarball")" --json \
+		if ! XDG_CACHE_HOME=$keep/cache timeout 1500 "$UNGIL" install "$REAL" --preset quick --source "$(cat "$keep/tarball")" --json \
 			>"$keep/report.json" 2>"$keep/log" 3>&- 8>&- </dev/null; then
 			touch "$keep/failed"
 			flock -u 8

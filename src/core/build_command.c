@@ -86,17 +86,28 @@ static bool is_optimised(const struct pipeline *p)
     return p->o.pgo || p->o.lto;
 }
 
+/* After make proper: what is made of the interpreter that is there now. */
+static int after_make_command(struct pipeline *p, int step, struct strv *argv)
+{
+    const char *targets[2];
+    int n = 0;
+    if (p->o.slim)
+        targets[n++] = "ungil-library";
+    if (p->o.bolt)
+        targets[n++] = "profile-bolt-stamp";
+    if (step >= n)
+        return prelude_clean(p);
+    command_make(p, argv);
+    strv_add(argv, targets[step]);
+    return 0;
+}
+
 static int make_command(struct pipeline *p, struct strv *argv)
 {
     bool prelude = prelude_wanted(p);
     int first = prelude ? 1 : 0, rc = 0;
-    if (p->step == first + 1 && p->o.slim) {
-        command_make(p, argv);
-        strv_add(argv, "ungil-library");
-        return 0;
-    }
     if (p->step > first)
-        return prelude_clean(p);
+        return after_make_command(p, p->step - first - 1, argv);
     if (p->step == 0)
         rc = prelude_clean(p); /* an interrupted build may have left half of it */
     if (rc == 0 && p->step == 0)
@@ -156,7 +167,7 @@ static int install_command(struct pipeline *p, struct strv *argv)
     command_make(p, argv);
     if (is_optimised(
             p)) /* everything is made; upstream's rule would look for it with other flags */
-        strv_split(argv, "-o profile-opt");
+        strv_split(argv, "-o profile-opt -o bolt-opt");
     strv_split(argv, "-o checksharedmods install");
     strv_addf(argv, "DESTDIR=%s", p->build->destdir);
     /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever

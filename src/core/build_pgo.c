@@ -153,9 +153,12 @@ int pgo_decide(struct pipeline *p)
     if (rc < 0)
         return rc;
     autofree char *all = makefile_value(makefile, "all");
+    const char *bolt = strstr(makefile, "\nbolt-opt:");
     autofree char *flags = makefile_value(makefile, "CONFIGURE_CFLAGS_NODIST");
     const char *compiler = p->build->compiler;
-    p->o.pgo = strcmp(all, "profile-opt") == 0;
+    p->o.bolt = strcmp(all, "bolt-opt") == 0;
+    p->o.pgo = strcmp(all, "profile-opt") == 0 ||
+               (p->o.bolt && bolt && str_starts(bolt, "\nbolt-opt:\n\t$(MAKE) profile-opt\n"));
     p->o.lto = has_word(flags, "-flto");
     p->o.gcc = compiler && !strstr(compiler, "clang");
     p->o.slim = p->o.lto && p->o.gcc;

@@ -7,15 +7,16 @@
 #
 # What is measured, in this order (ORDER names others):
 #   cold    an install with an empty cache
-#   again   one into another root, with what is kept: configure's answers, training data, ccache's objects (--ccache is
-#           given to both where ccache is installed and the preset is quick); no source tree, no build directory
+#   fill    only where ccache is installed and the preset is quick: one with --ccache and an empty cache
+#   again   one into another root, with what is kept: configure's answers, training data, ccache's objects where they
+#           were filled; no source, no build directory
 #   plain   the plain sequence
 # Each with the share of the CPUs that nobody used, and the most memory: of all processes of the build together (RSS,
 # so that pages of several count several times) and of ungil itself.
 #
 # Without an archive, CPython 3.13 is taken from Debian's source package. Environment: JOBS (default: all CPUs),
-# KEEP=1 keeps the directory, ORDER, TMPDIR, CCACHE=0 (cold and again without ccache), PLAIN="WALL CPU" (seconds of an
-# earlier plain sequence on this machine, instead of measuring it).
+# KEEP=1 keeps the directory, ORDER, TMPDIR, PLAIN="WALL CPU" (seconds of an earlier plain sequence on this machine,
+# instead of measuring it).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 UNGIL=$(readlink -f "${UNGIL:-$here/../../build/ungil}")
@@ -23,8 +24,8 @@ UNGIL=$(readlink -f "${UNGIL:-$here/../../build/ungil}")
 preset=quick
 case ${1:-} in quick | release) preset=$1 && shift ;; esac
 case $preset in
-quick) flags='' wants_ccache=${CCACHE:-1} ;;
-release) flags='--enable-optimizations --with-lto' wants_ccache=${CCACHE:-0} ;;
+quick) flags='' order='cold fill again plain' ;;
+release) flags='--enable-optimizations --with-lto' order='cold again plain' ;;
 esac
 jobs=${JOBS:-$(nproc)}
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/ungil-pair.XXXXXX")
@@ -34,8 +35,8 @@ release=$(basename "$archive" | sed 's/^Python-//; s/^python3[.][0-9]*_//; s/[.]
 unset MAKEFLAGS MFLAGS MAKELEVEL
 export CCACHE_DIR=$work/ccache
 TIMEFORMAT='%R %U %S'
-ccache=''
-[ "$wants_ccache" = 1 ] && command -v ccache >/dev/null && ccache=--ccache
+command -v ccache >/dev/null || order=${order/fill/}
+order=${ORDER:-$order}
 
 # What is run here gets the signals that a background process of a script ignores: training needs them.
 run() { env --default-signal=INT,QUIT,HUP "$@"; }
@@ -54,15 +55,21 @@ plain() {
 		) >"$work/plain$v.log" 2>&1 </dev/null || return 1
 	done
 }
-by_ungil() { # ROOT
-	# shellcheck disable=SC2086 # an option, or none
+by_ungil() { # ROOT [OPTION]
 	XDG_CACHE_HOME=$work/cache run "$UNGIL" install "$release" --preset "$preset" --source "$archive" \
-		--root "$work/$1" --jobs "$jobs" --no-bench --timings "$work/$1.json" $ccache >"$work/$1.log" 2>&1 </dev/null
+		--root "$work/$1" --jobs "$jobs" --no-bench --timings "$work/$1.json" "${@:2}" >"$work/$1.log" 2>&1 </dev/null
 }
 cold() { by_ungil cold; }
+fill() {
+	rm -rf "$work/cache"
+	by_ungil fill --ccache
+}
 again() {
 	rm -rf "$work/cache/ungil/build" "$work/cache/ungil/tarballs"
-	by_ungil again
+	case $order in
+	*fill*) by_ungil again --ccache ;;
+	*) by_ungil again ;;
+	esac
 }
 
 # The most memory: a line "ALL UNGIL" in MiB at the end.
@@ -71,7 +78,8 @@ watch_memory() { # FILE
 	trap 'echo "$most $own" >"$1"; exit 0' TERM
 	while :; do
 		read -r all ungil < <(ps -e -o sid=,rss=,comm= | awk -v sid="$(ps -o sid= -p $$)" \
-			'$1 == sid + 0 { all += $2 } $3 == "ungil" { own = $2 > own ? $2 : own } END { print int(all / 1024), int(own / 1024) }')
+			-v ungil="$(basename "$UNGIL" | cut -c1-15)" \
+			'$1 == sid + 0 { all += $2 } $1 == sid + 0 && $3 == ungil { own = $2 > own ? $2 : own } END { print int(all / 1024), int(own / 1024) }')
 		((all > most)) && most=$all
 		((ungil > own)) && own=$ungil
 		sleep 0.5
@@ -105,7 +113,7 @@ measure() {
 		$own ? \", of it ungil $own\" : \"\" }"
 }
 
-for which in ${ORDER:-cold again plain}; do
+for which in $order; do
 	if [ "$which" = plain ] && [ -n "${PLAIN:-}" ]; then
 		read -r plain_wall plain_cpu <<<"$PLAIN"
 		echo "plain  wall $plain_wall s   CPU $plain_cpu s   (measured earlier)"
