@@ -17,6 +17,7 @@
 #include "core/plan.h"
 #include "core/recipe.h"
 #include "core/source.h"
+#include "core/toolchain.h"
 #include "io/digest.h"
 
 /* ---- What is remembered: <dir>/ungil-stages ---- */
@@ -120,7 +121,7 @@ static int make_key(struct pipeline *p)
     return rc;
 }
 
-static void make_environment(struct pipeline *p)
+static int make_environment(struct pipeline *p)
 {
     proc_clean_environment(&p->env);
     env_set(&p->env, "CC", plan_getenv("CC"));
@@ -130,6 +131,7 @@ static void make_environment(struct pipeline *p)
         if (!env_get(&p->env, name)) /* the caller's own is heard, as for CC and CFLAGS */
             strv_add(&p->env, preset->v[i]);
     }
+    return toolchain_add_llvm(&p->env);
 }
 
 static int lock_dir(struct pipeline *p)
@@ -173,9 +175,10 @@ int stage_prepare(struct pipeline *p)
     str_set(&p->build->directory, xstrdup(p->dir));
     autofree char *configured = dirs_configured_prefix(p->build->name);
     str_set(&p->build->prefix, xasprintf("%s%s", p->build->destdir, configured));
-    make_environment(p);
+    rc = make_environment(p);
     p->mtime = source_time(p->opts->source);
-    rc = lock_dir(p);
+    if (rc == 0)
+        rc = lock_dir(p);
     if (rc < 0)
         return rc;
     p->stage = recall(p);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -325,4 +326,25 @@ int toolchain_describe(const struct strv *env, const char *cc, char **text)
         *text = str_take(&c.text);
     str_free(&c.text);
     return rc;
+}
+
+/* configure takes the first llvm-profdata in PATH, which reads no profile of another LLVM. */
+int toolchain_add_llvm(struct strv *env)
+{
+    static const char *const tools[][2] = {{"LLVM_PROFDATA", "llvm-profdata"},
+                                           {"LLVM_AR", "llvm-ar"},
+                                           {"LLVM_BOLT", "llvm-bolt"},
+                                           {"MERGE_FDATA", "merge-fdata"}};
+    struct compiler c = {.env = env};
+    toolchain_words(env_get(env, "CC"), &c.wrappers, &c.words);
+    autofree char *version = ask_line(&c, "--version");
+    for (size_t i = 0; strstr(version, "clang version") && i < lengthof(tools); i++) {
+        autofree char *option = xasprintf("-print-prog-name=%s", tools[i][1]);
+        autofree char *path = ask_line(&c, option);
+        if (*path == '/' && access(path, X_OK) == 0 && !env_get(env, tools[i][0]))
+            env_set(env, tools[i][0], path);
+    }
+    strv_free(&c.wrappers);
+    strv_free(&c.words);
+    return proc_check();
 }

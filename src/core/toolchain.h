@@ -24,6 +24,10 @@ struct strv;
  * Nothing is kept on disk. E_BUILD: CC cannot be run, with a hint. E_SIGNAL. */
 int toolchain_describe(const struct strv *env, const char *cc, char **text);
 
+/* For a clang in env's CC: names LLVM's tools of the same version in variables that configure reads
+ * (LLVM_PROFDATA and the like), unless env has these already. E_SIGNAL. */
+int toolchain_add_llvm(struct strv *env);
+
 /* The words of CC behind wrappers, added to `words`; the wrappers' names, to `wrappers` (may be
  * NULL). */
 void toolchain_words(const char *cc, struct strv *wrappers, struct strv *words);

@@ -94,6 +94,31 @@ static void made_up(void)
     ok(strcmp(moved, text) != 0 && has(moved, driver), "by a path: the same program");
 }
 
+/* llvm-profdata of another version than the compiler is first in PATH on many machines. */
+static void llvm(void)
+{
+    autostrv with = {0};
+    autofree char *profdata = xasprintf("%s/tools/llvm-profdata", scratch_dir);
+    scratch_file("bin/my-clang",
+                 "#!/bin/sh\ncase $1 in --version) echo 'Made up clang version 99.1';;\n"
+                 "-print-prog-name=llvm-profdata) echo \"$PWD/tools/llvm-profdata\";;\n"
+                 "-print-prog-name=*) echo \"${1#*=}\";; esac\n",
+                 0755);
+    scratch_file("tools/llvm-profdata", "#!/bin/sh\n", 0755);
+    strv_addv(&with, &env);
+    env_set(&with, "CC", "my-cc");
+    size_t n = with.n;
+    is_int(toolchain_add_llvm(&with), 0, "gcc");
+    is_int((long)with.n, (long)n, "has no tools of LLVM's");
+    env_set(&with, "CC", "ccache my-clang -g");
+    is_int(toolchain_add_llvm(&with), 0, "clang, behind a wrapper");
+    is_str(env_get(&with, "LLVM_PROFDATA"), profdata, "has its own tools");
+    ok(!env_get(&with, "LLVM_AR"), "or not, and then configure looks for them");
+    env_set(&with, "LLVM_PROFDATA", "mine");
+    is_int(toolchain_add_llvm(&with), 0, "a caller who names one");
+    is_str(env_get(&with, "LLVM_PROFDATA"), "mine", "is heard");
+}
+
 static void broken(void)
 {
     char *text = NULL;
@@ -156,6 +181,7 @@ int main(void)
     setenv("PATH", path, 1);
     proc_clean_environment(&env);
     made_up();
+    llvm();
     broken();
     real("gcc", gcc);
     real("clang", clang);
