@@ -71,6 +71,7 @@ struct unpacking {
     const char *dir;
     int strip;
     bool zip;
+    const char *kind;
     unsigned long long bytes_left;
     unsigned long entries_left;
     struct archive *reader;
@@ -98,7 +99,8 @@ static int refuse(const struct unpacking *u, const char *entry, const char *why)
     if (u->zip)
         return err_hint(rc, "no wheel needs such an entry: do not install this one, and get it "
                             "from another place");
-    return err_hint(rc, "a source archive of CPython has no such entry: get it from another place");
+    return err_hint(rc, "%s has no such entry: get it from another place",
+                    u->kind ? u->kind : "a source archive of CPython");
 }
 
 /* Components of a path that are names; -1 when one of them is "..". */
@@ -231,8 +233,9 @@ static int unpack_file(struct unpacking *u, struct archive_entry *e, const char 
     la_int64_t size = archive.entry_size(e);
     if (size < 0 || (unsigned long long)size > u->bytes_left)
         return refuse(u, path,
-                      u->zip ? "would make more than a file of this size grows to: a zip bomb"
-                             : "is larger than any source of CPython");
+                      u->zip    ? "would make more than a file of this size grows to: a zip bomb"
+                      : u->kind ? "is more than may be unpacked of it"
+                                : "is larger than any source of CPython");
     u->bytes_left -= (unsigned long long)size;
     int fd = fs_beneath_create(u->beneath, path, 0600);
     if (fd < 0)
@@ -316,8 +319,9 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *e)
         return fail(E_INTEGRITY, "%s has an entry without a name", u->file);
     if (u->entries_left-- == 0)
         return refuse(u, name,
-                      u->zip ? "comes after more entries than any wheel has"
-                             : "comes after more entries than any source of CPython has");
+                      u->zip    ? "comes after more entries than any wheel has"
+                      : u->kind ? "comes after more entries than may be unpacked of it"
+                                : "comes after more entries than any source of CPython has");
     int rc = check_path(u, name);
     if (rc < 0)
         return rc;
@@ -421,6 +425,7 @@ int archive_unpack(const char *file, const char *dir, int strip,
                           .dir = dir,
                           .strip = strip,
                           .zip = limits->zip,
+                          .kind = limits->kind,
                           .bytes_left = limits->bytes,
                           .entries_left = limits->entries};
     rc = fs_beneath_open(dir, &u.beneath);

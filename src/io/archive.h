@@ -8,7 +8,8 @@
 struct archive_limits {
     unsigned long long bytes; /* of all files unpacked together */
     unsigned long entries;
-    bool zip; /* a .zip, as wheels are, and not a source archive of CPython */
+    bool zip;         /* a .zip, as wheels are, and not a source archive of CPython */
+    const char *kind; /* what messages call it if it is neither: "an archive of training data" */
 };
 #define ARCHIVE_LIMITS_SOURCE                                                                      \
     {                                                                                              \
