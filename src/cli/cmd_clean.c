@@ -11,8 +11,8 @@
 #include "core/dirs.h"
 #include "core/text_json.h"
 
-/* --dry-run, --all */
-static bool dry_run, all;
+/* --dry-run, --all, --training */
+static bool dry_run, all, training;
 
 static void options(struct optset *set)
 {
@@ -21,7 +21,10 @@ static void options(struct optset *set)
     opt_add(set, (struct opt){
                      "all", 0, OPT_FLAG, &all, NULL,
                      "Everything in the cache, also what later builds gain from: what configure "
-                     "found out, and how long they take here."});
+                     "found out, training data, and how long they take here."});
+    opt_add(set, (struct opt){"training", 0, OPT_FLAG, &training, NULL,
+                              "Training data and nothing else; \"ungil training remove\" deletes "
+                              "some of it."});
     opt_add_lock_wait(set);
     opt_add_root(set);
     opt_add_json(set);
@@ -53,8 +56,12 @@ static void keep(void *arg, const char *path)
 static int clean_cache(struct cleaning *c)
 {
     autofree char *cache = dirs_cache(NULL);
-    struct cache_clean what = {
-        .dry_run = dry_run, .all = all, .gone = count, .kept = keep, .arg = c};
+    struct cache_clean what = {.dry_run = dry_run,
+                               .all = all,
+                               .training = training && !all,
+                               .gone = count,
+                               .kept = keep,
+                               .arg = c};
     return cache_clean(cache, &what);
 }
 
@@ -69,6 +76,8 @@ static int clean_stage(struct cleaning *c, const struct store *s)
 
 static int clean(struct cleaning *c)
 {
+    if (training && !all)
+        return clean_cache(c);
     autostore s;
     root_open(&s);
     int rc = 0;

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/lock.h"
 #include "base/str.h"
+#include "core/training.h"
 
 /* ---- use ---- */
 
@@ -51,7 +52,7 @@ static int not_own(const char *path, const struct stat *st, const char *cache)
 
 /* A directory, which others must not be able to write to; a symbolic link to one is the caller's or
  * root's. What is not there is in order. */
-static int check_directory(const char *path, const char *cache)
+int cache_check_directory(const char *path, const char *cache)
 {
     struct stat link, st;
     if (lstat(path, &link) < 0 || stat(path, &st) < 0)
@@ -66,12 +67,13 @@ static int check_directory(const char *path, const char *cache)
 /* The cache, its directories and what is in these: nobody wants to hear of it after the fetch. */
 static int check(const char *cache)
 {
-    static const char *const dirs[] = {"apt", "build", "configure", "git", "log", "tarballs"};
-    int rc = check_directory(cache, cache);
+    static const char *const dirs[] = {"apt", "build",    "configure", "git",
+                                       "log", "tarballs", "training"};
+    int rc = cache_check_directory(cache, cache);
     for (size_t i = 0; rc == 0 && i < lengthof(dirs); i++) {
         autofree char *dir = path_join(cache, dirs[i]);
         autostrv names = {0};
-        rc = check_directory(dir, cache);
+        rc = cache_check_directory(dir, cache);
         if (rc == 0)
             rc = fs_list(dir, &names);
         for (size_t n = 0; rc == 0 && n < names.n; n++) {
@@ -110,7 +112,7 @@ int cache_use(const char *cache)
 static const char aside_suffix[] = ".removed";
 
 /* Out of sight in one step: half a build tree must not be gone on with. */
-static int remove_entry(const char *path)
+int cache_remove(const char *path)
 {
     autofree char *aside = xasprintf("%s%s", path, aside_suffix);
     if (str_ends(path, aside_suffix) || fs_remove_tree(aside) < 0 || rename(path, aside) < 0)
@@ -127,7 +129,7 @@ struct removal {
 static int remove_counted(const char *path, struct removal *r)
 {
     int rc = fs_usage(path, &r->bytes);
-    return rc == 0 && !r->dry_run ? remove_entry(path) : rc;
+    return rc == 0 && !r->dry_run ? cache_remove(path) : rc;
 }
 
 /* `lock` may be there without `dir`: a build that was killed before it began. */
@@ -219,8 +221,24 @@ static bool is_disposable(const char *name)
     return str_ends(name, aside_suffix);
 }
 
+/* It has a lock of its own, so that builds may go on without it. */
+static int clean_training(const char *cache, const struct cache_clean *what)
+{
+    autofree char *path = path_join(cache, "training");
+    unsigned long long bytes;
+    bool held;
+    int rc = fs_exists(path) ? training_clean(cache, what->dry_run, &held, &bytes) : E_NOTFOUND;
+    if (rc == 0 && held)
+        what->kept(what->arg, path);
+    else if (rc == 0)
+        what->gone(what->arg, path, bytes);
+    return rc == E_NOTFOUND ? 0 : rc;
+}
+
 int cache_clean(const char *cache, const struct cache_clean *what)
 {
+    if (what->training)
+        return clean_training(cache, what);
     autofree char *build = path_join(cache, "build");
     autofd fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     autostrv names = {0};
@@ -237,9 +255,13 @@ int cache_clean(const char *cache, const struct cache_clean *what)
             what->kept(what->arg, path);
             continue;
         }
+        if (strcmp(names.v[i], "training") == 0) {
+            rc = clean_training(cache, what);
+            continue;
+        }
         rc = fs_usage(path, &bytes);
         if (rc == 0 && !what->dry_run)
-            rc = remove_entry(path);
+            rc = cache_remove(path);
         if (rc == 0)
             what->gone(what->arg, path, bytes);
     }
