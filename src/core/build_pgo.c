@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "core/build_stage.h"
+#include "core/plan.h"
 #include "core/recipe.h"
 #include "core/source.h"
 #include "core/toolchain.h"
@@ -106,6 +107,12 @@ static int make_key(struct pipeline *p, const char *makefile)
     if (rc < 0)
         return rc;
     str_add(&key, toolchain);
+    str_addf(&key, "configure=%s\n", p->build->configure ? p->build->configure : "");
+    for (size_t i = 0; plan_environment[i]; i++) {
+        const char *value = env_get(&p->env, plan_environment[i]);
+        if (value)
+            str_addf(&key, "env %s=%s\n", plan_environment[i], value);
+    }
     for (size_t i = 0; i < lengthof(variables); i++) {
         autofree char *value = makefile_value(makefile, variables[i]);
         str_addf(&key, "%s=%s\n", variables[i], value);

@@ -100,9 +100,10 @@ static void llvm(void)
     autostrv with = {0};
     autofree char *profdata = xasprintf("%s/tools/llvm-profdata", scratch_dir);
     scratch_file("bin/my-clang",
-                 "#!/bin/sh\ncase $1 in --version) echo 'Made up clang version 99.1';;\n"
+                 "#!/bin/sh\nfor word do case $word in\n"
+                 "--version) echo 'Made up clang version 99.1';;\n"
                  "-print-prog-name=llvm-profdata) echo \"$PWD/tools/llvm-profdata\";;\n"
-                 "-print-prog-name=*) echo \"${1#*=}\";; esac\n",
+                 "-print-prog-name=*) echo \"${word#*=}\";; esac; done\n",
                  0755);
     scratch_file("tools/llvm-profdata", "#!/bin/sh\n", 0755);
     strv_addv(&with, &env);
