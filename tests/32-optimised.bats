@@ -162,3 +162,43 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output --partial "3.99.1t: going on with train"
 	refute_output --partial "3.99.1t: instrument"
 }
+
+# separated NAME: its interpreter has no debugging information, and names a file that has
+separated() {
+	local python=$UNGIL_ROOT/versions/$1/bin/python3.99t id debug
+	run readelf -S --wide "$python"
+	refute_output --partial .debug_info
+	id=$(readelf -n "$python" | sed -n 's/.*Build ID: //p')
+	debug=$UNGIL_ROOT/versions/$1/lib/debug/.build-id/${id:0:2}/${id:2}.debug
+	run readelf -S --wide "$debug"
+	assert_output --partial .debug_info
+	run readelf --debug-dump=info "$debug"
+	assert_output --partial stub_main
+	refute_output --partial "$XDG_CACHE_HOME"
+	run readelf --string-dump=.gnu_debuglink "$python"
+	assert_output --partial "${id:2}.debug"
+}
+
+@test "debug-info = yes: kept in a tree of its own, optimised or not; no file names the build directory" {
+	for preset in quick release; do
+		sed -i "/^\[preset $preset\]/a debug-info = yes" "$RECIPE"
+		run ungil install 3.99.1t --preset $preset --no-bench -v
+		assert_exit 0
+		assert_output --regexp '3\.99\.1t: the debugging information of [23] files is in lib/debug'
+		separated 3.99.1t
+		run ungil verify --files 3.99.1t
+		assert_exit 0
+	done
+}
+
+@test "debug-info = yes without objcopy: said before anything is built" {
+	sed -i "/^\[preset quick\]/a debug-info = yes" "$RECIPE"
+	mkdir path
+	for program in /usr/bin/* /bin/*; do
+		case $program in */objcopy | */*-objcopy) ;; *) ln -sf "$program" path/ ;; esac
+	done
+	PATH=$PWD/path run ungil install 3.99.1t --no-bench
+	assert_exit 6
+	assert_output --partial 'there is no "objcopy" in PATH'
+	assert_nothing_installed
+}

@@ -42,7 +42,7 @@ static bool have(const char *program)
     return path != NULL;
 }
 
-static int check_tools(void)
+static int check_tools(const struct build_opts *opts)
 {
     const char *cc = plan_getenv("CC");
     autostrv words = {0};
@@ -56,6 +56,8 @@ static int check_tools(void)
         return no_tool("there is no C compiler (gcc, cc or clang) in PATH", "cc");
     if (!have("make"))
         return no_tool("there is no \"make\" in PATH", "make");
+    if (opts->preset->debug_info && !have("objcopy"))
+        return no_tool("there is no \"objcopy\" in PATH, which debug-info = yes needs", "cc");
     return 0;
 }
 
@@ -95,13 +97,23 @@ static int proceed(struct pipeline *p)
     return 0;
 }
 
+/* Of those that are to start, or to go on, the one with most left to do; NULL: none. */
+static struct pipeline *longest(const struct run *r, const struct pipeline *after)
+{
+    struct pipeline *best = NULL;
+    for (size_t i = 0; i < r->n; i++) {
+        struct pipeline *p = &r->all[i];
+        bool later = !after || p->left < after->left || (p->left == after->left && p > after);
+        if ((p->state == WAITING || p->paused) && later && (!best || p->left > best->left))
+            best = p;
+    }
+    return best;
+}
+
 static int start_those_with_a_token(struct run *r)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < r->n; i++) {
-        struct pipeline *p = &r->all[i];
-        if (p->state != WAITING && !p->paused)
-            continue;
+    for (struct pipeline *p = longest(r, NULL); rc == 0 && p; p = longest(r, p)) {
         if (!jobserver_take(p->jobserver)) {
             if (!p->paused)
                 timeline_waits(p->opts->timeline, p->build->name, "token");
@@ -198,7 +210,7 @@ static int interrupted(const struct run *r)
 int build_run(struct build *builds, size_t n, const struct build_opts *opts)
 {
     struct run r = {.n = n, .jobs = JOBS_INIT};
-    int rc = check_tools();
+    int rc = check_tools(opts);
     if (rc < 0 || n == 0)
         return rc;
     r.all = xcalloc(n, sizeof *r.all);
@@ -215,6 +227,8 @@ int build_run(struct build *builds, size_t n, const struct build_opts *opts)
         rc = stage_prepare(&r.all[i]);
     if (rc == 0)
         rc = jobs_open(&r.jobs, opts->jobs); /* nothing is held while stage_prepare waits */
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        r.all[i].left = stage_left(&r.all[i]);
     if (rc == 0)
         rc = loop(&r);
     if (rc < 0)

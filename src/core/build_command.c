@@ -64,7 +64,7 @@ static int configure_command(struct pipeline *p, struct strv *argv)
 void command_make(const struct pipeline *p, struct strv *argv)
 {
     strv_split(argv, "make -o Programs/_testembed");
-    if (p->o.pgo || p->o.lto) {
+    if (rules_wanted(p)) {
         strv_split(argv, "-f Makefile -f");
         strv_add(argv, rules_name);
     }

@@ -273,9 +273,9 @@ int pgo_forget_counts(const struct pipeline *p)
 
 int pgo_before_make(struct pipeline *p)
 {
-    if (!p->o.pgo && !p->o.lto)
+    if (!rules_wanted(p))
         return 0;
-    int rc = p->resumed ? 0 : clean_tree(p, true, false);
+    int rc = p->resumed || !(p->o.pgo || p->o.lto) ? 0 : clean_tree(p, true, false);
     return rc == 0 ? rules_write(p) : rc;
 }
 

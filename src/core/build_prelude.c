@@ -52,9 +52,15 @@ static bool precompiles(const struct pipeline *p)
            !strchr(cc, ' ') && prelude_gcc_version(version) >= 12 && !is_cache(cc);
 }
 
+/* The one that comes to it first. */
 static bool shares(const struct pipeline *p)
 {
-    return p->opts->preset->share_objects.n > 0 && p->n_all > 1 && p == &p->all[0];
+    if (p->opts->preset->share_objects.n == 0 || p->n_all < 2)
+        return false;
+    for (size_t i = 0; i < p->n_all; i++)
+        if (&p->all[i] != p && p->all[i].makes_shared)
+            return false;
+    return true;
 }
 
 bool prelude_wanted(const struct pipeline *p)
@@ -65,7 +71,7 @@ bool prelude_wanted(const struct pipeline *p)
 int prelude_command(struct pipeline *p, struct strv *argv)
 {
     autostr rules = {0};
-    if (!p->o.pgo && !p->o.lto)
+    if (!rules_wanted(p))
         strv_split(argv, "-f Makefile");
     strv_add(argv, "-f");
     strv_add(argv, rules_file);

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "core/build_stage.h"
+#include "core/recipe.h"
 
 const char rules_name[] = "ungil.mk";
 
@@ -69,16 +70,19 @@ static void library_rules(struct str *out)
         ".PHONY: ungil-library\n");
 }
 
-static void make_rules(struct str *out, const struct optimisation *o, int jobs)
+static void make_rules(struct str *out, const struct optimisation *o, bool debug_info, int jobs)
 {
     if (o->pgo)
         str_addf(out, "CFLAGS_NODIST += $(PGO_PROF_USE_FLAG)%s\n",
                  o->gcc ? " -Wmissing-profile" : "");
-    str_add(out, "CFLAGS_NODIST += -g0\n");
+    if (!debug_info)
+        str_add(out, "CFLAGS_NODIST += -g0\nLDFLAGS_NODIST += -g0\n");
+    else /* it is read without the build directory, which no file may name */
+        str_add(out, "CFLAGS_NODIST += -g -fdebug-prefix-map=$(CURDIR)=.\n"
+                     "LDFLAGS_NODIST += -g -fdebug-prefix-map=$(CURDIR)=.\n");
     if (!o->lto || !o->gcc)
         return;
     str_addf(out,
-             "LDFLAGS_NODIST += -g0\n"
              "ifeq ($(strip $(PY_ENABLE_SHARED)),1)\n"
              "UNGIL_LINKED = $(INSTSONAME)\n"
              "UNGIL_LINKER = CC\n"
@@ -109,14 +113,20 @@ static void stage_rules(struct str *out, const struct pipeline *p, enum stage st
     else if (stage == STAGE_TRAIN)
         train_rules(p, out);
     else
-        make_rules(out, &p->o, p->jobserver->jobs);
+        make_rules(out, &p->o, p->opts->preset->debug_info, p->jobserver->jobs);
+}
+
+bool rules_wanted(const struct pipeline *p)
+{
+    return p->o.pgo || p->o.lto || p->opts->preset->debug_info;
 }
 
 char *rules_text(const struct pipeline *p)
 {
     struct str out = {0};
     instrument_rules(&out, &p->o);
-    make_rules(&out, &p->o, 0); /* how many jobs there are changes nothing of what is made */
+    make_rules(&out, &p->o, p->opts->preset->debug_info,
+               0); /* how many jobs there are changes nothing of what is made */
     return str_take(&out);
 }
 

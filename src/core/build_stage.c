@@ -67,10 +67,10 @@ static int spawn(struct pipeline *p, const struct strv *argv)
 
 /* ---- A stage from begin to end ---- */
 
-static char *timing_key(const struct pipeline *p)
+static char *timing_key(const struct pipeline *p, enum stage stage)
 {
     return xasprintf("%s %s %s %d %s", p->opts->recipe->series, p->build->variant->id,
-                     p->opts->preset->id, p->jobserver->jobs, stage_names[p->stage]);
+                     p->opts->preset->id, p->jobserver->jobs, stage_names[stage]);
 }
 
 static int open_log(struct pipeline *p)
@@ -90,12 +90,33 @@ static int open_log(struct pipeline *p)
     return 0;
 }
 
+double stage_left(const struct pipeline *p)
+{
+    /* Where nothing was built yet: training and tests take a free-threaded interpreter longer. */
+    double seconds = p->build->variant->free_threaded ? 1 : 0;
+    for (int stage = (int)p->stage; stage < STAGES; stage++) {
+        autofree char *key = timing_key(p, (enum stage)stage);
+        double known = timings_get(p->opts->cache, key).seconds;
+        seconds += known > 0 ? known : 0;
+    }
+    return seconds;
+}
+
+/* q is about to configure, too, and has more to do afterwards. */
+static bool is_awaited(const struct pipeline *q, const struct pipeline *p)
+{
+    bool before = q->stage < STAGE_CONFIGURE || (q->stage == STAGE_CONFIGURE && !q->begun);
+    return q->state == RUNNING && !q->paused && before && q->left > p->left;
+}
+
 bool stage_waits(const struct pipeline *p)
 {
     bool configure = p->stage == STAGE_CONFIGURE && !p->begun;
     bool bytecode = p->stage == STAGE_INSTALL && p->begun && p->step == BYTECODE_STEP;
     for (size_t i = 0; i < p->n_all; i++) {
         const struct pipeline *q = &p->all[i];
+        if (configure && q != p && is_awaited(q, p))
+            return true;
         if (q == p || q->state != RUNNING || q->stage != p->stage || !q->begun)
             continue;
         /* A configure without a cache takes ten times the processor time of one with it. */
@@ -114,7 +135,7 @@ void stage_next(struct pipeline *p)
 
 int stage_begin(struct pipeline *p)
 {
-    autofree char *key = timing_key(p);
+    autofree char *key = timing_key(p, p->stage);
     p->expected = timings_get(p->opts->cache, key);
     p->began = clock_now();
     p->begun = true;
@@ -212,7 +233,7 @@ static int complete(struct pipeline *p)
         rc = stage_remember(p, seconds);
     if (rc < 0 || again)
         return rc;
-    autofree char *key = timing_key(p);
+    autofree char *key = timing_key(p, p->stage);
     if (!p->resumed)
         timings_put(p->opts->cache, key,
                     (struct timing){seconds, (long long)lseek(p->log, 0, SEEK_END)});

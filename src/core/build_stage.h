@@ -74,6 +74,7 @@ struct pipeline {
     double began;           /* the stage, clock_now() */
     bool resumed;           /* this stage was interrupted in an earlier run: objects are there */
     struct timing expected; /* the last time */
+    double left;            /* stage_left, before it began */
     struct optimisation o;
     char *answers_key; /* build_answers.c: NULL: none */
     bool answers_taken;
@@ -88,6 +89,9 @@ int stage_prepare(struct pipeline *p);
 /* True when what p is to do next can take from another variant what that one is making now:
  * sooner done than done again. */
 bool stage_waits(const struct pipeline *p);
+/* About how many seconds the stages from p->stage on take: the pipeline with most to do comes first
+ * where only one can. */
+double stage_left(const struct pipeline *p);
 /* Begins p->stage: log, progress, the first command (stage_continue). */
 int stage_begin(struct pipeline *p);
 /* Begins the stage's next command (p->proc runs); or, when there is none, completes the stage,
@@ -149,6 +153,7 @@ void train_groups(const struct strv *tests, int jobs, struct strv *groups);
 /* build_rules.c: ungil.mk, which every make of an optimised build reads after the Makefile. */
 
 extern const char rules_name[];
+bool rules_wanted(const struct pipeline *p);
 int rules_write(const struct pipeline *p); /* those of p->stage */
 /* What they say of instrumenting, training and optimising, for the key of training data; owned. */
 char *rules_text(const struct pipeline *p);

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "core/debug_info.h"
 #include "core/dirs.h"
 #include "core/install.h"
 #include "core/manifest.h"
@@ -44,7 +45,12 @@ static int settle(struct finish *f, const struct plan *plan, const struct store 
     const char *suffix = f->build.variant->suffix;
     autofree char *configured = dirs_configured_prefix(f->name);
     autofree char *final = store_prefix(store, f->name);
+    unsigned files = 0;
     int rc = relocate_tidy(f->build.prefix, plan->recipe->series, suffix);
+    if (rc == 0 && plan->preset->debug_info)
+        rc = debug_info_separate(f->build.prefix, &files);
+    if (files > 0)
+        detail("%s: the debugging information of %u files is in lib/debug", f->name, files);
     if (rc == 0)
         rc = relocate_prefix(f->build.prefix, configured, final, f->build.directory);
     return rc < 0 ? err_context(rc, "%s", f->name) : 0;

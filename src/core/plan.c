@@ -241,6 +241,8 @@ char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct
     str_addf(&text, "preset=%s\n", p->preset->id);
     add_words(&text, "preset-configure", &p->preset->configure);
     add_words(&text, "preset-environment", &p->preset->environment);
+    if (p->preset->debug_info) /* not a word otherwise: what was installed before has none */
+        str_add(&text, "debug-info=1\n");
     add_words(&text, "require", &p->recipe->required);
     add_words(&text, "optional", &p->recipe->optional);
     str_addf(&text, "install-tests=%d\n", p->recipe->install_tests);

@@ -33,6 +33,7 @@ struct preset {
     struct strv environment;   /* NAME=value for configure */
     bool precompile_headers;   /* with a compiler that can, for builds without PGO and LTO */
     struct strv share_objects; /* make variables: objects that are the same in every variant */
+    bool debug_info;           /* kept, in a tree of its own: debug_info.h */
 };
 
 struct recipe {

@@ -49,6 +49,7 @@ static const struct key preset_keys[] = {
     {"environment", SETTINGS, offsetof(struct preset, environment)},
     {"precompile-headers", BOOL, offsetof(struct preset, precompile_headers)},
     {"share-objects", WORDS, offsetof(struct preset, share_objects)},
+    {"debug-info", BOOL, offsetof(struct preset, debug_info)},
 };
 static const struct key pin_keys[] = {
     {"tag", HEX40, offsetof(struct pin, tag)},
