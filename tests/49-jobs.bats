@@ -47,7 +47,7 @@ locks_are() { [ "$(locks)" = "$1" ]; }
 # and after a look at all the others counts.
 watch_jobs() {
 	cat >watch.py <<-'END'
-		import sys, time
+		import os, sys, time
 		def works(pid):
 		    try:
 		        with open(f"/proc/{pid}/stat") as f:
@@ -66,8 +66,9 @@ watch_jobs() {
 		    pids = [p for p in begun() if works(p)]
 		    both = [p for p in pids if works(p)]
 		    most, samples = max(most, len(both)), samples + 1
-		    with open("most", "w") as f:
+		    with open("most.new", "w") as f:
 		        f.write(f"{most}\n")
+		    os.rename("most.new", "most")
 		    time.sleep(0.02)
 	END
 	background python3 watch.py
