@@ -17,6 +17,7 @@
 #include "core/manifest.h"
 #include "core/progress.h"
 #include "core/receipt.h"
+#include "core/release.h"
 #include "core/recipe.h"
 #include "core/text_json.h"
 #include "core/verify.h"
@@ -215,7 +216,7 @@ static char *control_of(const struct store *s, const struct receipt *r)
 
 static int verify_installed(struct findings *f, const struct store *s, const struct receipt *r)
 {
-    autofree char *flags = xstrndup(r->suffix, strcspn(r->suffix, "-"));
+    autofree char *flags = suffix_abiflags(r->suffix);
     autofree char *prefix = store_prefix(s, r->name);
     autofree char *python = root_python(s, r);
     autofree char *control = control_of(s, r);

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "core/dirs.h"
+#include "core/finish.h"
 #include "core/receipt.h"
 
 void root_open(struct store *s)
@@ -26,8 +27,5 @@ int root_lock(struct store *s)
 char *root_python(const struct store *s, const struct receipt *r)
 {
     autofree char *prefix = store_prefix(s, r->name);
-    /* the ABI flags of "t" and "td-jit"; "-jit" is a way to build, and no part of the file's name
-     */
-    return xasprintf("%s/bin/python%s%.*s", prefix, r->series, (int)strcspn(r->suffix, "-"),
-                     r->suffix);
+    return finish_python(prefix, r->series, r->suffix);
 }

@@ -10,8 +10,10 @@
 #include "core/build_stage.h"
 #include "core/dirs.h"
 #include "core/recipe.h"
+#include "core/release.h"
 #include "core/relocate.h"
 #include "core/source.h"
+#include "core/variant.h"
 
 static int copy_command(struct pipeline *p, struct strv *argv)
 {
@@ -36,15 +38,9 @@ void command_configure_words(struct pipeline *p, struct strv *argv)
     strv_addf(&words, "--prefix=%s", prefix);
     strv_addv(&words, &p->opts->preset->configure);
     strv_addv(&words, &p->build->variant->configure);
-    const struct strv *preset = &p->opts->preset->environment;
-    autostr shown = {0};
-    for (size_t i = 0; i < preset->n; i++) {
-        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
-        str_addf(&shown, "%s=%s ", name, env_get(&p->env, name)); /* perhaps the caller's own */
-    }
+    autofree char *settings = variant_settings(&p->env, p->build->variant, p->opts->preset);
     autofree char *line = strv_join(&words, " ");
-    str_add(&shown, line);
-    str_set(&p->build->configure, str_take(&shown));
+    str_set(&p->build->configure, xasprintf("%s%s", settings, line));
     strv_addv(argv, &words);
 }
 
@@ -131,8 +127,8 @@ static int make_command(struct pipeline *p, struct strv *argv)
 
 static char *python_path(const struct pipeline *p)
 {
-    return xasprintf("%s/bin/python%s%s", p->build->prefix, p->opts->recipe->series,
-                     p->build->variant->suffix);
+    autofree char *program = python_program(p->opts->recipe->series, p->build->variant->suffix);
+    return xasprintf("%s/bin/%s", p->build->prefix, program);
 }
 
 static int bytecode_command(struct pipeline *p, struct strv *argv)

@@ -14,10 +14,9 @@
 #include "base/log.h"
 #include "core/build_stage.h"
 #include "core/dirs.h"
-#include "core/plan.h"
-#include "core/recipe.h"
 #include "core/source.h"
 #include "core/toolchain.h"
+#include "core/variant.h"
 #include "io/digest.h"
 
 /* ---- What is remembered: <dir>/ungil-stages ---- */
@@ -124,13 +123,7 @@ static int make_key(struct pipeline *p)
 static int make_environment(struct pipeline *p)
 {
     proc_clean_environment(&p->env);
-    env_set(&p->env, "CC", plan_getenv("CC"));
-    const struct strv *preset = &p->opts->preset->environment;
-    for (size_t i = 0; i < preset->n; i++) {
-        autofree char *name = xstrndup(preset->v[i], strcspn(preset->v[i], "="));
-        if (!env_get(&p->env, name)) /* the caller's own is heard, as for CC and CFLAGS */
-            strv_add(&p->env, preset->v[i]);
-    }
+    variant_environment(&p->env, p->build->variant, p->opts->preset);
     return toolchain_add_llvm(&p->env);
 }
 

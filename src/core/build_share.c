@@ -48,7 +48,8 @@ static bool is_checked_each_time(const char *line)
 static struct pipeline *configured_other(const struct pipeline *p)
 {
     for (size_t i = 0; i < p->n_all; i++)
-        if (&p->all[i] != p && p->all[i].configured_now)
+        if (&p->all[i] != p && p->all[i].configured_now &&
+            variants_compile_alike(p->all[i].build->variant, p->build->variant))
             return &p->all[i];
     return NULL;
 }
@@ -119,7 +120,8 @@ static int copy_object(const char *from, const char *to)
 static int offer(const struct pipeline *from, const struct pipeline *to)
 {
     if (from == to || !from->objects_ready || !to->configured_now || to->resumed ||
-        to->stage > STAGE_MAKE)
+        to->stage > STAGE_MAKE ||
+        !variants_compile_alike(from->build->variant, to->build->variant))
         return 0;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < from->shared_objects.n; i++) {

@@ -107,22 +107,39 @@ const char *distro_header(const char *key)
     return need ? need->header : NULL;
 }
 
-char *distro_install_command(const struct strv *keys)
+/* The command for these packages, each once; owned, NULL when there are none. */
+static char *install_command(const struct manager *m, const struct strv *words)
 {
-    const struct manager *m = find_manager();
-    if (!m)
-        return NULL;
-    autostrv words = {0}, packages = {0};
-    for (size_t i = 0; i < keys->n; i++) {
-        const char *package = distro_package(m->name, keys->v[i]);
-        if (package)
-            strv_split(&words, package);
-    }
-    for (size_t i = 0; i < words.n; i++)
-        if (!strv_has(&packages, words.v[i]))
-            strv_add(&packages, words.v[i]);
+    autostrv packages = {0};
+    for (size_t i = 0; i < words->n; i++)
+        if (!strv_has(&packages, words->v[i]))
+            strv_add(&packages, words->v[i]);
     if (packages.n == 0)
         return NULL;
     autofree char *list = strv_join(&packages, " ");
     return xasprintf("%s%s %s", geteuid() == 0 ? "" : "sudo ", m->install, list);
+}
+
+char *distro_install_command(const struct strv *keys)
+{
+    const struct manager *m = find_manager();
+    autostrv words = {0};
+    for (size_t i = 0; m && i < keys->n; i++) {
+        const char *package = distro_package(m->name, keys->v[i]);
+        if (package)
+            strv_split(&words, package);
+    }
+    return m ? install_command(m, &words) : NULL;
+}
+
+char *distro_install_packages(const struct strv *packages)
+{
+    const struct manager *m = find_manager();
+    autostrv words = {0};
+    for (size_t i = 0; m && i < packages->n; i++) {
+        size_t n = strlen(m->name);
+        if (strncmp(packages->v[i], m->name, n) == 0 && packages->v[i][n] == ':')
+            strv_split_commas(&words, packages->v[i] + n + 1);
+    }
+    return m ? install_command(m, &words) : NULL;
 }

@@ -17,4 +17,7 @@ const char *distro_header(const char *key);
  * NULL when the manager or every key is unknown. */
 char *distro_install_command(const struct strv *keys);
 
+/* The same for packages that are named, "apt:clang-19,llvm-19": those of this machine's manager. */
+char *distro_install_packages(const struct strv *packages);
+
 #endif

@@ -17,6 +17,7 @@
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/receipt.h"
+#include "core/release.h"
 #include "core/relocate.h"
 #include "core/store.h"
 #include "core/text_json.h"
@@ -24,7 +25,8 @@
 
 char *finish_python(const char *prefix, const char *series, const char *suffix)
 {
-    return xasprintf("%s/bin/python%s%s", prefix, series, suffix);
+    autofree char *program = python_program(series, suffix);
+    return xasprintf("%s/bin/%s", prefix, program);
 }
 
 void finish_free(struct finish *f)
@@ -105,9 +107,7 @@ static struct verify_opts ask(struct question *q, const struct finish *f, const 
     q->python = finish_python(f->build.prefix, plan->recipe->series, v->suffix);
     if (v->free_threaded && f->sibling)
         q->control = finish_python(f->sibling, plan->recipe->series, "");
-    /* The flags CPython gives itself: "t" without the GIL, "d" with debugging. */
-    q->abiflags = xasprintf("%s%s", v->free_threaded ? "t" : "",
-                            strv_has(&v->configure, "--with-pydebug") ? "d" : "");
+    q->abiflags = suffix_abiflags(v->suffix);
     q->final = store_prefix(store, f->name);
     q->configured = dirs_configured_prefix(f->name);
     if (f->build.directory)

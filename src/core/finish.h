@@ -27,7 +27,7 @@ int finish_all(struct finish *all, size_t n, const struct plan *plan, const stru
                const struct store *store, const struct install_opts *opts);
 void finish_free(struct finish *f);
 
-/* The interpreter inside a prefix: <prefix>/bin/python3.14t; owned. */
+/* The interpreter inside a prefix: <prefix>/bin/python3.14t; owned. See python_program. */
 char *finish_python(const char *prefix, const char *series, const char *suffix);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "core/dirs.h"
 #include "core/receipt.h"
+#include "core/variant.h"
 #include "io/digest.h"
 
 /* Raised when ungil itself builds differently from the same inputs, so that old prefixes are not
@@ -211,14 +212,14 @@ static void add_words(struct str *text, const char *key, const struct strv *word
     str_addf(text, "%s=%s\n", key, joined);
 }
 
-static void add_environment(struct str *text)
+static void add_environment(struct str *text, const struct variant *v)
 {
     for (size_t i = 0; plan_environment[i]; i++) {
         const char *value = plan_getenv(plan_environment[i]);
         if (value)
             str_addf(text, "env %s=%s\n", plan_environment[i], value);
     }
-    const char *cc = plan_getenv("CC");
+    autofree char *cc = variant_cc(v);
     autostrv words = {0};
     strv_split(&words, cc ? cc : "gcc");
     autofree char *program = fs_find_program(words.v[0]);
@@ -238,6 +239,13 @@ char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct
     str_addf(&text, "variant=%s\nsuffix=%s\nfree-threaded=%d\n", v->id, v->suffix,
              v->free_threaded);
     add_words(&text, "configure", &v->configure);
+    /* Not of those that are without: they were installed before there were such keys. */
+    if (v->environment.n)
+        add_words(&text, "variant-environment", &v->environment);
+    if (v->compiler)
+        str_addf(&text, "needs=%s\n", v->compiler);
+    if (v->needs.n)
+        add_words(&text, "needs", &v->needs);
     str_addf(&text, "preset=%s\n", p->preset->id);
     add_words(&text, "preset-configure", &p->preset->configure);
     add_words(&text, "preset-environment", &p->preset->environment);
@@ -246,7 +254,7 @@ char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct
     add_words(&text, "require", &p->recipe->required);
     add_words(&text, "optional", &p->recipe->optional);
     str_addf(&text, "install-tests=%d\n", p->recipe->install_tests);
-    add_environment(&text);
+    add_environment(&text, v);
     return str_take(&text);
 }
 

@@ -12,6 +12,10 @@ static void variant_free(struct variant *v)
     free(v->id);
     free(v->suffix);
     strv_free(&v->configure);
+    strv_free(&v->environment);
+    free(v->compiler);
+    strv_free(&v->needs);
+    strv_free(&v->packages);
 }
 
 static void preset_free(struct preset *p)
@@ -85,6 +89,23 @@ const void *recipe_element(const void *array, size_t n, size_t size, const char 
 const struct variant *recipe_variant_by_id(const struct recipe *r, const char *id)
 {
     return recipe_element(r->variants, r->n_variants, sizeof *r->variants, id);
+}
+
+static char *flags_but_gil(const struct variant *v)
+{
+    autostr text = {0};
+    for (size_t i = 0; i < v->configure.n; i++)
+        if (strcmp(v->configure.v[i], "--disable-gil") != 0)
+            str_addf(&text, "%s\n", v->configure.v[i]);
+    autofree char *environment = strv_join(&v->environment, "\n");
+    return xasprintf("%s\n%s\n%s", v->compiler ? v->compiler : "", environment,
+                     text.s ? text.s : "");
+}
+
+bool variants_compile_alike(const struct variant *a, const struct variant *b)
+{
+    autofree char *one = flags_but_gil(a), *other = flags_but_gil(b);
+    return strcmp(one, other) == 0;
 }
 
 const struct preset *recipe_preset(const struct recipe *r, const char *id)

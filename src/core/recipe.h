@@ -22,9 +22,13 @@ struct pin {
 
 struct variant {
     char *id;     /* "gil", "ft" */
-    char *suffix; /* "", "t" */
+    char *suffix; /* "", "t"; its letters are the ABI flags */
     struct strv configure;
-    bool free_threaded; /* must be proven to run without the GIL */
+    struct strv environment; /* NAME=value for the whole build */
+    bool free_threaded;      /* must be proven to run without the GIL */
+    char *compiler;          /* "clang>=19": what CC must be; NULL: whatever this machine has */
+    struct strv needs;       /* more programs, in the same form */
+    struct strv packages;    /* "apt:clang-19,llvm-19": who ships compiler and needs */
 };
 
 struct preset {
@@ -75,6 +79,9 @@ char *recipe_digest(const struct recipe *r);
 const struct variant *recipe_variant_by_suffix(const struct recipe *r, const char *suffix);
 const struct variant *recipe_variant_by_id(const struct recipe *r, const char *id);
 /* `id` NULL: the one to take when nobody says which. */
+/* True when the objects of what is the same C code in both are the same, too: nothing but
+ * --disable-gil is different. */
+bool variants_compile_alike(const struct variant *a, const struct variant *b);
 const struct preset *recipe_preset(const struct recipe *r, const char *id);
 const struct pin *recipe_pin(const struct recipe *r, const char *release);
 /* The tag's name and the URL of the source archive `file` ("Python-3.14.7.tar.xz"); owned. */

@@ -8,11 +8,12 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "core/dirs.h"
+#include "core/need.h"
 #include "io/ini.h"
 
 /* ---- One key: where its value goes and what it must look like ---- */
 
-enum kind { TEXT, SUFFIX, WORDS, SETTINGS, BOOL, HEX40, HEX64, DATE, SERIES };
+enum kind { TEXT, SUFFIX, WORDS, SETTINGS, NEED, NEEDS, PACKAGES, BOOL, HEX40, HEX64, DATE, SERIES };
 
 struct key {
     const char *name;
@@ -42,7 +43,11 @@ static const struct key sigstore_keys[] = {
 static const struct key variant_keys[] = {
     {"suffix", SUFFIX, offsetof(struct variant, suffix)},
     {"configure", WORDS, offsetof(struct variant, configure)},
+    {"environment", SETTINGS, offsetof(struct variant, environment)},
     {"free-threaded", BOOL, offsetof(struct variant, free_threaded)},
+    {"compiler", NEED, offsetof(struct variant, compiler)},
+    {"needs", NEEDS, offsetof(struct variant, needs)},
+    {"packages", PACKAGES, offsetof(struct variant, packages)},
 };
 static const struct key preset_keys[] = {
     {"configure", WORDS, offsetof(struct preset, configure)},
@@ -98,6 +103,30 @@ static bool are_settings(const char *s)
     return true;
 }
 
+static bool is_package(const char *word)
+{
+    const char *colon = strchr(word, ':');
+    return colon && colon > word && colon[1];
+}
+
+static bool is_need(const char *word)
+{
+    struct need need;
+    bool good = need_parse(word, &need);
+    need_free(&need);
+    return good;
+}
+
+static bool each_word(const char *s, bool (*good)(const char *word))
+{
+    autostrv words = {0};
+    strv_split(&words, s);
+    bool all = true;
+    for (size_t i = 0; i < words.n; i++)
+        all &= good(words.v[i]);
+    return all;
+}
+
 static int bad_value(const char *section, const char *key, const char *value, const char *expected)
 {
     return fail(E_USAGE, "[%s] %s = %s: expected %s", section, key, value, expected);
@@ -129,9 +158,15 @@ static int set_value(const struct key *k, void *object, const char *section, con
         expected = "a value";
     else if (k->kind == SETTINGS && !are_settings(value))
         expected = "words like NAME=value";
+    else if (k->kind == NEED && !is_need(value))
+        expected = "a program and its version, as in clang>=19";
+    else if (k->kind == NEEDS && !each_word(value, is_need))
+        expected = "programs and their versions, as in clang=19 python3>=3.11";
+    else if (k->kind == PACKAGES && !each_word(value, is_package))
+        expected = "words like apt:clang-19,llvm-19";
     if (expected)
         return bad_value(section, k->name, value, expected);
-    if (k->kind == WORDS || k->kind == SETTINGS)
+    if (k->kind == WORDS || k->kind == SETTINGS || k->kind == NEEDS || k->kind == PACKAGES)
         strv_split(at, value);
     else
         str_set(at, xstrdup(value));
@@ -301,6 +336,20 @@ static int check_providers(const struct recipe *r)
     return 0;
 }
 
+/* The letters of a suffix are a promise: programs, pip and the proof take them for ABI flags. */
+static int check_abiflags(const struct recipe *r, const struct variant *v)
+{
+    autofree char *said = suffix_abiflags(v->suffix);
+    autofree char *flags = xasprintf("%s%s", v->free_threaded ? "t" : "",
+                                     strv_has(&v->configure, "--with-pydebug") ? "d" : "");
+    if (strcmp(said, flags) == 0)
+        return 0;
+    int rc = fail(E_USAGE, "%s: [variant %s] suffix = %s: its letters are the ABI flags, which are \"%s\"",
+                  r->file, v->id, v->suffix, flags);
+    return err_hint(rc, "\"t\" stands for free-threaded = yes, \"d\" for --with-pydebug; any other "
+                        "word comes after a '-', as in suffix = %s-%s", flags, v->id);
+}
+
 static int check_variants(const struct recipe *r)
 {
     for (size_t i = 0; i < r->n_variants; i++)
@@ -316,6 +365,9 @@ static int check_variants(const struct recipe *r)
             return fail(E_USAGE,
                         "%s: [variant %s] suffix = %s: expected letters, or '-' and a word",
                         r->file, r->variants[i].id, r->variants[i].suffix);
+        int rc = check_abiflags(r, &r->variants[i]);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

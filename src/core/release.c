@@ -74,7 +74,7 @@ int release_compare_text(const char *a, const char *b)
     return has_a - has_b;
 }
 
-/* "", a word of lower-case letters ("t", "td", "tsan"), "-jit", or both ("t-tailcall"). */
+/* "", a word of lower-case letters ("t", "td"), "-jit", or both ("t-tsan"). */
 static bool is_suffix(const char *s)
 {
     for (; islower((unsigned char)*s); s++)
@@ -94,6 +94,17 @@ bool name_split(const char *name, char **release, char **suffix)
     *release = xstrndup(name, (size_t)(end - name));
     *suffix = xstrdup(end);
     return true;
+}
+
+char *suffix_abiflags(const char *suffix)
+{
+    return xstrndup(suffix, strcspn(suffix, "-"));
+}
+
+char *python_program(const char *series, const char *suffix)
+{
+    autofree char *flags = suffix_abiflags(suffix);
+    return xasprintf("python%s%s", series, flags);
 }
 
 char *series_of(const char *release)

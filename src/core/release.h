@@ -1,6 +1,10 @@
 /* Releases, suffixes, names and SPECs: the words of the command line.
  *
  *   series 3.14 · release 3.14.7, 3.15.0rc1 · suffix "", "t", "td", "-jit" · name 3.14.7t
+ *
+ * A suffix has two parts. The letters are CPython's ABI flags, which upstream puts into the names of
+ * programs and extension modules: "t" without the GIL, "d" with --with-pydebug. What follows a '-'
+ * is ungil's own word for another way to build: inside the prefix no file is named by it.
  */
 #ifndef UNGIL_CORE_RELEASE_H
 #define UNGIL_CORE_RELEASE_H
@@ -24,6 +28,10 @@ static inline bool release_is_prerelease(const struct release *r)
 
 /* Splits "3.14.7t" into release and suffix (both owned). False when it is no name. */
 bool name_split(const char *name, char **release, char **suffix);
+/* The ABI flags in a suffix: "td" of "td", "t" of "t-tsan", "" of "-jit"; owned. */
+char *suffix_abiflags(const char *suffix);
+/* The interpreter's file name in a prefix's bin/: "python3.14td" of "3.14" and "td-word"; owned. */
+char *python_program(const char *series, const char *suffix);
 /* "3.14" of "3.14.7" or of "3.15.0rc1"; owned. */
 char *series_of(const char *release);
 /* Order of names in lists: newest release first; within one, suffix order ("" first). */

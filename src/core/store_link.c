@@ -1,4 +1,6 @@
 /* What stands in root/bin is derived from versions/ alone, so that any run can repair it.
+ * A name there has the whole suffix, "python3.14-jit"; the program that it leads to, inside the
+ * prefix, only the ABI flags.
  *
  * pip, idle, pydoc and the -config scripts find their prefix from their own real path: symlinks.
  * The interpreters are two-line scripts: a venv made through a symlink notes the symlink's
@@ -58,14 +60,16 @@ static void want(struct links *l, const char *name, const char *installed, const
 
 static void want_prefix(struct links *l, const struct receipt *r)
 {
-    static const char *const forms[] = {"python%s%s", "pip%s%s", "idle%s%s", "pydoc%s%s",
-                                        "python%s%s-config"};
+    static const struct {
+        const char *program, *tail;
+    } forms[] = {{"python", ""}, {"pip", ""}, {"idle", ""}, {"pydoc", ""}, {"python", "-config"}};
+    autofree char *flags = suffix_abiflags(r->suffix);
     for (size_t i = 0; i < lengthof(forms); i++) {
-        autostr name = {0};
-        const char *end = strchr(forms[i], '%');
-        str_addn(&name, forms[i], (size_t)(end - forms[i]));
-        str_addf(&name, "%s%s%s", r->series, r->suffix, end + strlen("%s%s"));
-        want(l, name.s, r->name, name.s, i == 0);
+        autofree char *name = xasprintf("%s%s%s%s", forms[i].program, r->series, r->suffix,
+                                        forms[i].tail);
+        autofree char *program = xasprintf("%s%s%s%s", forms[i].program, r->series, flags,
+                                           forms[i].tail);
+        want(l, name, r->name, program, i == 0);
     }
 }
 
@@ -75,7 +79,7 @@ static void want_default(struct links *l, struct receipt *const *list, size_t n)
     for (size_t i = 0; name && i < n; i++) {
         if (strcmp(list[i]->name, name) != 0)
             continue;
-        autofree char *program = xasprintf("python%s%s", list[i]->series, list[i]->suffix);
+        autofree char *program = python_program(list[i]->series, list[i]->suffix);
         want(l, "python3", name, program, true);
         want(l, "python", name, program, true);
     }

@@ -9,6 +9,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "core/relocate.h"
+#include "core/release.h"
 #include "core/samefile.h"
 
 static bool is_file(const char *path)
@@ -168,6 +169,7 @@ static int tidy_archives(const char *prefix, const char *series)
 
 int relocate_tidy(const char *prefix, const char *series, const char *suffix)
 {
-    int rc = tidy_bin(prefix, series, suffix);
+    autofree char *flags = suffix_abiflags(suffix);
+    int rc = tidy_bin(prefix, series, flags);
     return rc < 0 ? rc : tidy_archives(prefix, series);
 }

@@ -1,0 +1,28 @@
+/* The compiler, the environment and the programs of one variant: what its recipe says, what the
+ * caller says, what this machine has. */
+#ifndef UNGIL_CORE_VARIANT_H
+#define UNGIL_CORE_VARIANT_H
+
+struct plan;
+struct preset;
+struct strv;
+struct variant;
+
+/* CC as the build will have it: the caller's, else the compiler that the variant names, as far as
+ * it is in PATH; owned. NULL: whatever configure finds. Runs no program. */
+char *variant_cc(const struct variant *v);
+
+/* Are the compiler and the programs here that the plan's variants name, in the version that they
+ * must have? E_BUILD, with the variant, the program and the command that installs it: to be asked
+ * before anything is fetched. E_SIGNAL. */
+int variant_check(const struct plan *plan);
+
+/* Adds to a child's environment CC and the settings of variant and preset. What the caller set
+ * himself is heard: instead of the preset's; behind the variant's, which would not be that variant
+ * without. */
+void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset);
+/* The same for a reader, before a command: "CC=clang-19 CFLAGS_NODIST=-g0 "; owned. */
+char *variant_settings(const struct strv *env, const struct variant *v,
+                         const struct preset *preset);
+
+#endif
