@@ -52,15 +52,19 @@ static bool precompiles(const struct pipeline *p)
            !strchr(cc, ' ') && prelude_gcc_version(version) >= 12 && !is_cache(cc);
 }
 
-/* The one that comes to it first. */
+/* Of those that compile alike, the one that comes to it first makes the objects for all of them. */
 static bool shares(const struct pipeline *p)
 {
-    if (p->opts->preset->share_objects.n == 0 || p->n_all < 2)
-        return false;
-    for (size_t i = 0; i < p->n_all; i++)
-        if (&p->all[i] != p && p->all[i].makes_shared)
+    bool others = false;
+    for (size_t i = 0; i < p->n_all; i++) {
+        const struct pipeline *q = &p->all[i];
+        if (q == p || !variants_compile_alike(q->build->variant, p->build->variant))
+            continue;
+        if (q->makes_shared)
             return false;
-    return true;
+        others = true;
+    }
+    return others && p->opts->preset->share_objects.n > 0;
 }
 
 bool prelude_wanted(const struct pipeline *p)

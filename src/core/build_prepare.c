@@ -123,7 +123,7 @@ static int make_key(struct pipeline *p)
 static int make_environment(struct pipeline *p)
 {
     proc_clean_environment(&p->env);
-    variant_environment(&p->env, p->build->variant, p->opts->preset);
+    variant_environment(&p->env, p->build->variant, p->opts->preset, p->dir);
     return toolchain_add_llvm(&p->env);
 }
 

@@ -120,8 +120,7 @@ static int copy_object(const char *from, const char *to)
 static int offer(const struct pipeline *from, const struct pipeline *to)
 {
     if (from == to || !from->objects_ready || !to->configured_now || to->resumed ||
-        to->stage > STAGE_MAKE ||
-        !variants_compile_alike(from->build->variant, to->build->variant))
+        to->stage > STAGE_MAKE || !variants_compile_alike(from->build->variant, to->build->variant))
         return 0;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < from->shared_objects.n; i++) {

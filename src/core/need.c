@@ -53,27 +53,25 @@ enum { LATER = 10 };
 
 static void add_names(const struct need *n, struct strv *names)
 {
-    if (n->minor >= 0) { /* python3, python3.11, python3.12, … */
-        strv_add(names, n->program);
-        for (int i = 0; i < (n->exact ? 1 : LATER); i++)
+    for (int i = 0; n->major >= 0 && i < (n->exact ? 1 : LATER); i++)
+        if (n->minor >= 0) { /* python3.11, python3.12, … */
             strv_addf(names, "%s.%d", n->program, n->minor + i);
-        return;
-    }
-    for (int i = 0; n->major >= 0 && i < (n->exact ? 1 : LATER); i++) {
-        strv_addf(names, "%s-%d", n->program, n->major + i);
-        strv_addf(names, "%s%d", n->program, n->major + i);
-    }
+        } else {
+            strv_addf(names, "%s-%d", n->program, n->major + i);
+            strv_addf(names, "%s%d", n->program, n->major + i);
+        }
     strv_add(names, n->program);
 }
 
-char *need_find(const struct need *need)
+void need_find(const struct need *need, struct strv *paths)
 {
     autostrv names = {0};
     add_names(need, &names);
-    char *found = NULL;
-    for (size_t i = 0; i < names.n && !found; i++)
-        found = fs_find_program(names.v[i]);
-    return found;
+    for (size_t i = 0; i < names.n; i++) {
+        autofree char *path = fs_find_program(names.v[i]);
+        if (path)
+            strv_add(paths, path);
+    }
 }
 
 /* Where the version begins: after "version", or what "gcc (Debian 12.2.0-14) 12.2.0" has after the

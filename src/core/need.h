@@ -19,10 +19,9 @@ void need_free(struct need *need);
 /* "clang 19 or later"; owned. */
 char *need_text(const struct need *need);
 
-/* The program of that kind that is first in PATH: the names that distributions give to one version
- * (clang-19, clang19) come before the plain one. A path, owned; NULL when there is none. Its
- * version is not looked at, and no program is run. */
-char *need_find(const struct need *need);
+/* The paths of such programs in PATH, appended: the names that distributions give to one version
+ * (clang-19, clang19) come before the plain one. Versions are not looked at, no program is run. */
+void need_find(const struct need *need, struct strv *paths);
 
 /* What "PROGRAM --version" printed: whether it is such a program, of such a version. `seen` (owned)
  * is the version that was found, NULL when there is none in the text. */

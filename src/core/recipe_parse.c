@@ -13,7 +13,20 @@
 
 /* ---- One key: where its value goes and what it must look like ---- */
 
-enum kind { TEXT, SUFFIX, WORDS, SETTINGS, NEED, NEEDS, PACKAGES, BOOL, HEX40, HEX64, DATE, SERIES };
+enum kind {
+    TEXT,
+    SUFFIX,
+    WORDS,
+    SETTINGS,
+    NEED,
+    NEEDS,
+    PACKAGES,
+    BOOL,
+    HEX40,
+    HEX64,
+    DATE,
+    SERIES
+};
 
 struct key {
     const char *name;
@@ -344,10 +357,13 @@ static int check_abiflags(const struct recipe *r, const struct variant *v)
                                      strv_has(&v->configure, "--with-pydebug") ? "d" : "");
     if (strcmp(said, flags) == 0)
         return 0;
-    int rc = fail(E_USAGE, "%s: [variant %s] suffix = %s: its letters are the ABI flags, which are \"%s\"",
+    int rc = fail(E_USAGE,
+                  "%s: [variant %s] suffix = %s: its letters are the ABI flags, which are \"%s\"",
                   r->file, v->id, v->suffix, flags);
-    return err_hint(rc, "\"t\" stands for free-threaded = yes, \"d\" for --with-pydebug; any other "
-                        "word comes after a '-', as in suffix = %s-%s", flags, v->id);
+    return err_hint(rc,
+                    "\"t\" stands for free-threaded = yes, \"d\" for --with-pydebug; any other "
+                    "word comes after a '-', as in suffix = %s-%s",
+                    flags, v->id);
 }
 
 static int check_variants(const struct recipe *r)

@@ -2,9 +2,9 @@
  *
  *   series 3.14 · release 3.14.7, 3.15.0rc1 · suffix "", "t", "td", "-jit" · name 3.14.7t
  *
- * A suffix has two parts. The letters are CPython's ABI flags, which upstream puts into the names of
- * programs and extension modules: "t" without the GIL, "d" with --with-pydebug. What follows a '-'
- * is ungil's own word for another way to build: inside the prefix no file is named by it.
+ * A suffix has two parts. The letters are CPython's ABI flags, which upstream puts into the names
+ * of programs and extension modules: "t" without the GIL, "d" with --with-pydebug. What follows a
+ * '-' is ungil's own word for another way to build, of which upstream's files know nothing.
  */
 #ifndef UNGIL_CORE_RELEASE_H
 #define UNGIL_CORE_RELEASE_H

@@ -65,10 +65,10 @@ static void want_prefix(struct links *l, const struct receipt *r)
     } forms[] = {{"python", ""}, {"pip", ""}, {"idle", ""}, {"pydoc", ""}, {"python", "-config"}};
     autofree char *flags = suffix_abiflags(r->suffix);
     for (size_t i = 0; i < lengthof(forms); i++) {
-        autofree char *name = xasprintf("%s%s%s%s", forms[i].program, r->series, r->suffix,
-                                        forms[i].tail);
-        autofree char *program = xasprintf("%s%s%s%s", forms[i].program, r->series, flags,
-                                           forms[i].tail);
+        autofree char *name =
+            xasprintf("%s%s%s%s", forms[i].program, r->series, r->suffix, forms[i].tail);
+        autofree char *program =
+            xasprintf("%s%s%s%s", forms[i].program, r->series, flags, forms[i].tail);
         want(l, name, r->name, program, i == 0);
     }
 }

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "core/relocate.h"
 #include "core/release.h"
+#include "core/relocate.h"
 #include "core/samefile.h"
 
 static bool is_file(const char *path)
@@ -171,5 +171,8 @@ int relocate_tidy(const char *prefix, const char *series, const char *suffix)
 {
     autofree char *flags = suffix_abiflags(suffix);
     int rc = tidy_bin(prefix, series, flags);
+    /* With this bin/ first in PATH, python3.14-jit is found by the name that it has in root/bin. */
+    if (rc == 0 && strcmp(flags, suffix) != 0)
+        rc = tidy_bin(prefix, series, suffix);
     return rc < 0 ? rc : tidy_archives(prefix, series);
 }

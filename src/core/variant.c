@@ -1,5 +1,6 @@
 #include "core/variant.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +21,11 @@ char *variant_cc(const struct variant *v)
         return own ? xstrdup(own) : NULL;
     struct need need;
     need_parse(v->compiler, &need);
-    autofree char *path = need_find(&need);
+    autostrv paths = {0};
+    need_find(&need, &paths);
     need_free(&need);
     /* The name: configure, too, looks in PATH, and so does who builds extensions elsewhere. */
-    return path ? xstrdup(path_base(path)) : NULL;
+    return paths.n ? xstrdup(path_base(paths.v[0])) : NULL;
 }
 
 /* ---- Is it all here? ---- */
@@ -62,19 +64,40 @@ static int ask_version(const char *command, char **printed)
     return 0;
 }
 
-static int check_program(const struct plan *plan, const struct variant *v, const struct need *need)
+/* A program that meets the need, one of the first `most`: a name may be there and be no more than a
+ * shim that fails. *path
+ * is NULL when there is none, `why` then what is wrong with the first; both owned. E_SIGNAL. */
+static int find_program(const struct need *need, size_t most, char **path, char **why)
 {
-    autofree char *name = who(plan, v), *wanted = need_text(need), *path = need_find(need);
-    autofree char *printed = NULL, *seen = NULL;
-    if (!path)
-        return add_command(fail(E_BUILD, "%s is built with %s, which is not in PATH", name, wanted),
-                           v);
-    int rc = ask_version(path, &printed);
-    if (rc < 0 || need_is_met(need, printed, &seen))
+    autostrv paths = {0};
+    need_find(need, &paths);
+    *path = *why = NULL;
+    for (size_t i = 0; i < paths.n && i < most; i++) {
+        autofree char *printed = NULL, *seen = NULL;
+        int rc = ask_version(paths.v[i], &printed);
+        if (rc < 0)
+            return rc;
+        if (need_is_met(need, printed, &seen)) {
+            str_set(path, xstrdup(paths.v[i]));
+            return 0;
+        }
+        if (!*why)
+            *why = xasprintf("but %s %s%s", paths.v[i], seen ? "is " : "does not say its version",
+                             seen ? seen : "");
+    }
+    if (!*why)
+        *why = xstrdup("which is not in PATH");
+    return 0;
+}
+
+static int check_program(const struct plan *plan, const struct variant *v, const struct need *need,
+                         size_t most)
+{
+    autofree char *name = who(plan, v), *wanted = need_text(need), *path = NULL, *why = NULL;
+    int rc = find_program(need, most, &path, &why);
+    if (rc < 0 || path)
         return rc;
-    return add_command(fail(E_BUILD, "%s is built with %s, but %s %s%s", name, wanted, path,
-                            seen ? "is " : "does not say its version", seen ? seen : ""),
-                       v);
+    return add_command(fail(E_BUILD, "%s is built with %s, %s", name, wanted, why), v);
 }
 
 /* The caller's CC is heard where it can do what the variant needs; another one is not replaced in
@@ -98,7 +121,10 @@ static int check_one(const struct plan *plan, const struct variant *v, const cha
 {
     struct need need;
     need_parse(word, &need);
-    int rc = cc ? check_own_cc(plan, v, &need, cc) : check_program(plan, v, &need);
+    /* The compiler is the first by its name, see variant_cc; of other programs, one that works.
+     */
+    size_t most = word == v->compiler ? 1 : SIZE_MAX;
+    int rc = cc ? check_own_cc(plan, v, &need, cc) : check_program(plan, v, &need, most);
     need_free(&need);
     return rc;
 }
@@ -123,25 +149,65 @@ static char *name_of(const char *setting)
     return xstrndup(setting, strcspn(setting, "="));
 }
 
-static void add_settings(struct strv *env, const struct strv *settings, bool always)
+/* What {word} stands for in a setting: the build directory, or a program that the variant needs;
+ * owned, NULL: nothing. */
+static char *meaning_of(const char *word, size_t n, const struct variant *v, const char *dir)
 {
-    for (size_t i = 0; i < settings->n; i++) {
-        autofree char *name = name_of(settings->v[i]);
-        const char *value = settings->v[i] + strlen(name) + 1, *own = env_get(env, name);
-        autofree char *both = xasprintf("%s%s%s", value, own && *own ? " " : "", own ? own : "");
-        if (!own)
-            strv_add(env, settings->v[i]);
-        else if (always)
-            env_set(env, name, both);
+    if (n == strlen("build") && strncmp(word, "build", n) == 0)
+        return xstrdup(dir);
+    char *path = NULL;
+    for (size_t i = 0; i < v->needs.n && !path; i++) {
+        struct need need;
+        need_parse(v->needs.v[i], &need);
+        autofree char *why = NULL;
+        if (strlen(need.program) == n && strncmp(need.program, word, n) == 0 &&
+            find_program(&need, SIZE_MAX, &path, &why) < 0)
+            err_clear(); /* interrupted, which the caller will see */
+        need_free(&need);
+    }
+    return path;
+}
+
+/* The value of a setting; owned. */
+static char *value_of(const char *setting, const struct variant *v, const char *dir)
+{
+    autostr out = {0};
+    for (const char *at = strchr(setting, '=') + 1; *at;) {
+        size_t n = *at == '{' ? strcspn(at, "}") : 0;
+        autofree char *meaning = n && at[n] ? meaning_of(at + 1, n - 1, v, dir) : NULL;
+        if (meaning)
+            str_add(&out, meaning);
+        else
+            str_addn(&out, at, 1);
+        at += meaning ? n + 1 : 1;
+    }
+    return str_take(&out);
+}
+
+/* From the last to the first, so that the order is the recipe's and the caller's own comes last. */
+static void add_own(struct strv *env, const struct variant *v, const char *dir)
+{
+    for (size_t i = v->environment.n; i-- > 0;) {
+        const char *setting = v->environment.v[i];
+        autofree char *name = name_of(setting), *value = value_of(setting, v, dir);
+        const char *more = env_get(env, name);
+        autofree char *both =
+            xasprintf("%s%s%s", value, more && *more ? " " : "", more ? more : "");
+        env_set(env, name, both);
     }
 }
 
-void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset)
+void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset,
+                           const char *dir)
 {
     autofree char *cc = variant_cc(v);
     env_set(env, "CC", cc);
-    add_settings(env, &v->environment, true);
-    add_settings(env, &preset->environment, false);
+    add_own(env, v, dir);
+    for (size_t i = 0; i < preset->environment.n; i++) {
+        autofree char *name = name_of(preset->environment.v[i]);
+        if (!env_get(env, name))
+            strv_add(env, preset->environment.v[i]);
+    }
 }
 
 char *variant_settings(const struct strv *env, const struct variant *v,

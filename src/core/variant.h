@@ -17,10 +17,12 @@ char *variant_cc(const struct variant *v);
  * before anything is fetched. E_SIGNAL. */
 int variant_check(const struct plan *plan);
 
-/* Adds to a child's environment CC and the settings of variant and preset. What the caller set
- * himself is heard: instead of the preset's; behind the variant's, which would not be that variant
- * without. */
-void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset);
+/* Adds to a child's environment CC and the settings of variant and preset; `dir` is the build
+ * directory, {build} in a setting of the variant; {PROGRAM} is the path of one that it needs. What
+ * the caller set himself is heard: instead of the preset's; behind the variant's, which would not
+ * be that variant without. */
+void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset,
+                           const char *dir);
 /* The same for a reader, before a command: "CC=clang-19 CFLAGS_NODIST=-g0 "; owned. */
 char *variant_settings(const struct strv *env, const struct variant *v,
                          const struct preset *preset);

@@ -11,7 +11,8 @@
 static const char recipe_text[] =
     "[recipe]\nseries = 9.14\ntag = v{release}\nproviders = git\ngit = /nowhere\n"
     "[variant gil]\nsuffix =\n[variant ft]\nsuffix = t\nconfigure = --disable-gil\n"
-    "free-threaded = yes\n[variant debug]\nsuffix = d\n[preset quick]\nconfigure =\n"
+    "free-threaded = yes\n[variant debug]\nsuffix = d\nconfigure = --with-pydebug\n[preset "
+    "quick]\nconfigure =\n"
     "[preset release]\nconfigure = --with-lto\n"
     "[pin 9.14.2]\nsha256-tgz = 1111111111111111111111111111111111111111111111111111111111111111\n"
     "[pin 9.14.10]\nsha256-tgz = 2222222222222222222222222222222222222222222222222222222222222222\n"

@@ -150,6 +150,28 @@ static void in_sense(void)
            "a release for a series");
 }
 
+static bool alike(const char *a, const char *b)
+{
+    autofree char *text =
+        xasprintf("%s[variant a]\nsuffix = -a\n%s[variant b]\nsuffix = -b\n%s", head, a, b);
+    struct recipe *r = NULL;
+    is_int(recipe_load_text("r.ini", text, &r), 0, "two more variants");
+    bool same =
+        r && variants_compile_alike(recipe_variant_by_id(r, "a"), recipe_variant_by_id(r, "b"));
+    recipe_free(r);
+    return same;
+}
+
+static void compile_alike(void)
+{
+    ok(alike("", ""), "nothing is different");
+    ok(alike("configure = --x\n", "configure = --disable-gil --x\n"), "nothing but the GIL is");
+    ok(!alike("configure = --x\n", "configure = --y\n"), "another option");
+    ok(!alike("", "configure = --with-lto\n"), "one more");
+    ok(!alike("environment = CFLAGS=-g\n", ""), "another environment");
+    ok(!alike("compiler = clang>=19\n", "compiler = clang>=20\n"), "another compiler");
+}
+
 static void on_disk(void)
 {
     struct recipe *r = NULL;
@@ -182,6 +204,7 @@ int main(void)
     in_names();
     in_values();
     in_sense();
+    compile_alike();
     on_disk();
     return tap_done();
 }

@@ -32,6 +32,22 @@ static void ages(void)
     is_int(release_compare_text("3.14.7", "3.14.7"), 0, "a release is as old as itself");
 }
 
+static void suffixes(void)
+{
+    static const char *const cases[][3] = {{"", "", "python3.14"},
+                                           {"t", "t", "python3.14t"},
+                                           {"td", "td", "python3.14td"},
+                                           {"-jit", "", "python3.14"},
+                                           {"t-tsan", "t", "python3.14t"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *flags = suffix_abiflags(cases[i][0]), *program = python_program("3.14", cases[i][0]);
+        is_str(flags, cases[i][1], "the ABI flags in a suffix");
+        is_str(program, cases[i][2], "upstream's name of the program");
+        free(flags);
+        free(program);
+    }
+}
+
 static void names(void)
 {
     char *release = NULL, *suffix = NULL;
@@ -76,6 +92,7 @@ int main(void)
 {
     releases();
     ages();
+    suffixes();
     names();
     specs();
     return tap_done();
