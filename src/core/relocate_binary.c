@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "core/relocate.h"
 
+enum { BUSY_SECONDS = 10 };
 enum { ROOM = 400 }; /* bytes; what is longer stays as it was configured, and must be told */
 
 char *relocate_padded_prefix(const char *prefix)
@@ -31,6 +33,18 @@ static void make_field(char field[ROOM], const char *prefix, char fill)
     memcpy(field, prefix, strlen(prefix));
 }
 
+/* The interpreter has just compiled bytecode, and its helpers (multiprocessing's resource tracker)
+ * end a moment after it: until then the file is busy. */
+static int open_when_idle(const char *path)
+{
+    const double deadline = clock_now() + BUSY_SECONDS;
+    int fd;
+    while ((fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) < 0 && errno == ETXTBSY &&
+           clock_now() < deadline)
+        clock_sleep(0.05);
+    return fd;
+}
+
 /* In place, since libpython has two names and must stay one file; nobody can see it yet. The mode
  * and the times stay. */
 static int write_fields(const char *path, const struct stat *st, const char field[ROOM],
@@ -38,7 +52,7 @@ static int write_fields(const char *path, const struct stat *st, const char fiel
 {
     if (chmod(path, (st->st_mode & 07777) | S_IWUSR) < 0)
         return fail_errno(E_FAILED, "cannot change the mode of %s", path);
-    autofd fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    autofd fd = open_when_idle(path);
     bool good = fd >= 0;
     for (size_t i = 0; good && i < n; i++)
         good = pwrite(fd, field, ROOM, offsets[i]) == ROOM;

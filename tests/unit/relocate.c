@@ -250,6 +250,31 @@ static void binaries(void)
     holds_prefix(program, "/srv/3.14.7t", built, size);
 }
 
+/* A program that still runs, as the interpreter's helpers do for a moment. */
+static void running(void)
+{
+    const char *built = "/opt/ungil/versions/3.14.7t", *program = "r/bin/python3.14t";
+    autofree char *sleep_program = fs_find_program("sleep"), *field = relocate_padded_prefix(built);
+    fs_mkdirs("r/bin", 0755);
+    fs_mkdirs("r/lib", 0755);
+    ok(sleep_program && fs_copy_file(sleep_program, program) == 0 && chmod(program, 0755) == 0,
+       "a program");
+    FILE *f = fopen(program, "a");
+    ok(f && fputs(field, f) >= 0 && fclose(f) == 0, "that holds a prefix");
+    struct proc proc = PROC_INIT;
+    struct proc_opts opts = PROC_OPTS_INIT;
+    autostrv argv = {0};
+    strv_addf(&argv, "%s/%s", scratch_dir, program);
+    strv_add(&argv, "0.5");
+    is_int(proc_spawn(&proc, &argv, &opts), 0, "runs");
+    ok(open(program, O_WRONLY | O_CLOEXEC) < 0 && errno == ETXTBSY, "and cannot be written to");
+    is_int(relocate_binaries("r", built, "/srv/3.14.7t"), 0, "is waited for");
+    off_t at = 0;
+    is_int(fs_find(program, "/srv/3.14.7t", strlen("/srv/3.14.7t"), &at), 1, "and moved");
+    int status = 0;
+    is_int(proc_wait(&proc, 5, &status), 0, "it has ended");
+}
+
 /* A .pyc's header: magic, flags, time and size of the source. */
 static void make_pyc(const char *path, const char *source, const char *rest)
 {
@@ -307,6 +332,7 @@ int main(void)
     tidy();
     relocate();
     binaries();
+    running();
     lto();
     share();
     return tap_done();
