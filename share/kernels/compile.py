@@ -6,8 +6,10 @@ GIL off and the second must be *seen* to switch it on: an interpreter, or a prob
 show that would not show any other culprit. And a program that embeds the interpreter, built with
 what python-config says and with what pkg-config says.
 
+A build for ThreadSanitizer must report a race between two threads of such an extension.
+
 Parameters: variant; prefix, when ungil installed it: headers, library and python-config must then
-be there.
+be there; configure, the words that it was configured with.
 """
 
 import os
@@ -36,6 +38,35 @@ static PyObject *answer(PyObject *self, PyObject *arguments)
     (void)self, (void)arguments;
     return PyLong_FromLong(42);
 }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = "NAME", .m_methods = methods, .m_slots = slots
+};
+PyMODINIT_FUNC PyInit_NAME(void) { return PyModuleDef_Init(&definition); }
+"""
+
+# Two threads of C that write one variable, with nothing between them.
+RACE = """
+#include <Python.h>
+#include <pthread.h>
+static int raced;
+static void *ungil_race(void *argument)
+{
+    for (int i = 0; i < 1000; i++)
+        raced++;
+    return argument;
+}
+static PyObject *answer(PyObject *self, PyObject *arguments)
+{
+    pthread_t threads[2];
+    (void)self, (void)arguments;
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, ungil_race, NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    return PyLong_FromLong(42);
+}
+static PyModuleDef_Slot slots[] = {{Py_mod_gil, Py_MOD_GIL_NOT_USED}, {0, NULL}};
 static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, .m_name = "NAME", .m_methods = methods, .m_slots = slots
@@ -122,10 +153,10 @@ def skip_all(names, reason):
 
 # ---- extensions ----
 
-def build_extension(cc, where, name, flags):
+def build_extension(cc, where, name, flags, text=EXTENSION):
     source = os.path.join(where, name + ".c")
     with open(source, "w", encoding="utf-8") as f:
-        f.write(EXTENSION.replace("NAME", name))
+        f.write(text.replace("NAME", name))
     own = shlex.split(sysconfig.get_config_var("CFLAGS") or "")
     pic = shlex.split(sysconfig.get_config_var("CCSHARED") or "-fPIC")
     target = os.path.join(where, name + (sysconfig.get_config_var("EXT_SUFFIX") or ".so"))
@@ -159,6 +190,29 @@ def extension(name, cc, where, ft, declared):
               False: "it declares Py_mod_gil, and the GIL is on"}[on]
     good = seen == expected
     check(name, expected, seen, "pass" if good else "fail", None if good else reason, proof=ft)
+
+
+def thread_sanitizer(cc, where):
+    """A race in an extension that is built with this interpreter's flags is reported."""
+    name, module = "thread-sanitizer", "ungil_raced"
+    error = build_extension(cc, where, module, ["-g"], RACE)
+    if error:
+        check(name, "a data race is reported", "does not compile", "fail", error)
+        return
+    env = dict(os.environ, TSAN_OPTIONS="report_bugs=1:exitcode=66")
+    status, text, errors = call([sys.executable, "-I", "-S", "-B", "-c", LOAD, where, module],
+                                env=env)
+    reported = "ThreadSanitizer: data race" in errors and "ungil_race" in errors
+    seen = "a data race is reported" if reported else "none is"
+    last = (errors.strip().splitlines() or ["nothing was printed"])[-1]
+    check(name, "a data race is reported", seen, "pass" if reported else "fail",
+          None if reported else f"two threads wrote one variable; status {status}: {last}")
+
+
+def sanitizers():
+    """What a sanitized interpreter, or a program that embeds it, must be linked with."""
+    flags = shlex.split(sysconfig.get_config_var("CFLAGS") or "")
+    return [f for f in flags if f.startswith("-fsanitize=")]
 
 
 # ---- embedding ----
@@ -197,7 +251,7 @@ def run_embedding(name, cc, where, flags, links):
     source, program = os.path.join(where, name + ".c"), os.path.join(where, name)
     with open(source, "w", encoding="utf-8") as f:
         f.write(EMBEDDING)
-    status, _, errors = call([*cc, *flags, source, "-o", program, *links])
+    status, _, errors = call([*cc, *flags, *sanitizers(), source, "-o", program, *links])
     itself = f"{sys.version.split()[0]} {sys.abiflags}".strip()
     expected = itself + ", runs"
     if status:
@@ -280,6 +334,8 @@ def main():
         "embed-config": lambda cc, where: embed_config(cc, where, own),
         "embed-pkgconfig": lambda cc, where: embed_pkgconfig(cc, where, own),
     }
+    if "--with-thread-sanitizer" in p.get("configure", ()):
+        trials["thread-sanitizer"] = thread_sanitizer
     trials = {n: t for n, t in trials.items() if wanted(n)}
     cc, why_not = compiler()
     header = os.path.join(sysconfig.get_path("include"), "Python.h")

@@ -17,8 +17,8 @@
 #include "core/manifest.h"
 #include "core/progress.h"
 #include "core/receipt.h"
-#include "core/release.h"
 #include "core/recipe.h"
+#include "core/release.h"
 #include "core/text_json.h"
 #include "core/verify.h"
 #include "core/verify_checks.h"
@@ -226,6 +226,8 @@ static int verify_installed(struct findings *f, const struct store *s, const str
     autostrv stale = {0};
     strv_add(&stale, builds);
     strv_add(&stale, stage);
+    autostrv words = {0};
+    receipt_configure(r, &words);
     struct recipe *recipe = NULL;
     if (recipe_find(r->series, &recipe) < 0) {
         warn("%s: no module is required: %s", r->name, err_message());
@@ -237,6 +239,7 @@ static int verify_installed(struct findings *f, const struct store *s, const str
                             .stale = &stale,
                             .release = r->release,
                             .abiflags = flags,
+                            .options = &words,
                             .free_threaded = r->free_threaded,
                             .required = recipe ? &recipe->required : NULL,
                             .optional = recipe ? &recipe->optional : NULL,

@@ -96,7 +96,7 @@ static int judge(const struct finish *f, const struct install_opts *opts)
 /* What the options of one verification borrow. */
 struct question {
     char *python, *control, *abiflags, *final, *configured;
-    struct strv stale;
+    struct strv stale, options;
 };
 
 static struct verify_opts ask(struct question *q, const struct finish *f, const struct plan *plan,
@@ -112,6 +112,8 @@ static struct verify_opts ask(struct question *q, const struct finish *f, const 
     q->configured = dirs_configured_prefix(f->name);
     if (f->build.directory)
         strv_add(&q->stale, f->build.directory);
+    strv_addv(&q->options, &plan->preset->configure);
+    strv_addv(&q->options, &v->configure);
     return (struct verify_opts){
         .python = q->python,
         .prefix = f->build.prefix,
@@ -121,6 +123,7 @@ static struct verify_opts ask(struct question *q, const struct finish *f, const 
         .release = source->release,
         .free_threaded = v->free_threaded,
         .abiflags = q->abiflags,
+        .options = &q->options,
         .required = &plan->recipe->required,
         .optional = &plan->recipe->optional,
         .control = q->control && fs_exists(q->control) ? q->control : NULL,
@@ -137,6 +140,7 @@ static void question_free(struct question *q)
     free(q->final);
     free(q->configured);
     strv_free(&q->stale);
+    strv_free(&q->options);
 }
 
 static int verify(struct finish *all, size_t n, const struct plan *plan,

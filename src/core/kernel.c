@@ -81,6 +81,8 @@ static int spawn(struct kernel *k, int answer_to)
 
     autostrv env = {0};
     proc_clean_environment(&env);
+    /* The races that it finds in CPython itself are no answer of a kernel. */
+    env_set(&env, "TSAN_OPTIONS", "report_bugs=0");
     env_set(&env, "TMPDIR", k->dir); /* what it makes goes with it, even when it is killed */
     if (run->set)
         strv_addv(&env, run->set);

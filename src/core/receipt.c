@@ -79,3 +79,26 @@ void receipt_free(struct receipt *r)
     json_decref(r->json);
     free(r);
 }
+
+void receipt_configure(const struct receipt *r, struct strv *words)
+{
+    const char *line =
+        json_string_value(json_object_get(json_object_get(r->json, "build"), "configure"));
+    strv_split(words, line ? line : "");
+}
+
+bool receipt_is_sanitized(const struct receipt *r)
+{
+    autostrv words = {0};
+    receipt_configure(r, &words);
+    return strv_has(&words, "--with-thread-sanitizer") ||
+           strv_has(&words, "--with-address-sanitizer") ||
+           strv_has(&words, "--with-memory-sanitizer");
+}
+
+bool receipt_is_slow(const struct receipt *r)
+{
+    autostrv words = {0};
+    receipt_configure(r, &words);
+    return strv_has(&words, "--with-pydebug") || receipt_is_sanitized(r);
+}

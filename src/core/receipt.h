@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct strv;
+
 /* The fields every reader needs; the whole document stays in `json` (owned here; keys in the
  * manual, RECEIPT): format (1), name, release, series, variant, suffix, free_threaded, preset,
  * inputs, inputs_text, installed (RFC 3339), root_prefix, requested {spec, newest_pin}, source
@@ -23,5 +25,13 @@ struct receipt {
 int receipt_read(const char *prefix, struct receipt **out);
 int receipt_write(const char *prefix, json_t *json); /* atomically */
 void receipt_free(struct receipt *r);
+
+/* The words that configure was given, appended. */
+void receipt_configure(const struct receipt *r, struct strv *words);
+/* True of a build that is many times slower than it would be for use: --with-pydebug, a sanitizer.
+ */
+bool receipt_is_slow(const struct receipt *r);
+/* True when it keeps terabytes of (never used) memory for a sanitizer. */
+bool receipt_is_sanitized(const struct receipt *r);
 
 #endif

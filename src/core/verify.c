@@ -33,6 +33,8 @@ static json_t *make_params(const struct verify_opts *o)
                   texts_json(o->stale), "only", texts_json(o->only));
     if (o->release)
         json_object_set_new(p, "release", json_string(o->release));
+    if (o->options)
+        json_object_set_new(p, "configure", texts_json(o->options));
     /* Not checked when they are no UTF-8. */
     if (o->prefix) {
         json_object_set_new(p, "prefix", json_string(o->prefix));
@@ -147,11 +149,8 @@ static struct kernel_run plan(const struct verification *v, const char *kernel)
 static const struct {
     const char *name;
     bool proof;
-} quick[] = {{"identity", true},
-             {"modules", false},
-             {"features", false},
-             {"files", false},
-             {"stdlib", true}};
+} quick[] = {{"identity", true}, {"modules", false}, {"features", false},
+             {"variant", false}, {"files", false},   {"stdlib", true}};
 
 static int run_quick(struct verification *v)
 {
@@ -160,7 +159,7 @@ static int run_quick(struct verification *v)
         if (!verify_wants_kernel(v->o->only, quick[i].name))
             continue;
         json_t *answers = NULL;
-        progress_update(v->o->progress, v->o->who, (double)i / 8, quick[i].name);
+        progress_update(v->o->progress, v->o->who, (double)i / 9, quick[i].name);
         struct kernel_run run = plan(v, quick[i].name);
         rc = kernel_run(&run, &answers);
         rc = take_answers(v, quick[i].name, quick[i].proof && v->o->free_threaded, rc, answers);

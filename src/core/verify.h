@@ -25,6 +25,7 @@ struct verify_opts {
     const char *release;         /* what it must be; NULL: not checked */
     const char *abiflags;        /* what sys.abiflags must be; NULL: "t" or "" */
     bool free_threaded;          /* what it must be */
+    const struct strv *options;  /* what configure was given; NULL: not known */
     const struct strv *required; /* modules that must work; NULL: none */
     const struct strv *optional; /* modules that may be missing; NULL: none */
     const struct strv *import;   /* more to import with the GIL off, names or paths; NULL: none */

@@ -32,6 +32,12 @@ const struct verify_check verify_checks[] = {
      "the other way to use all CPUs: isolated interpreters (PEP "
      "734)"},
     {"jit", "features", 0, "timings with and without the JIT are different things"},
+    {"debug", "variant", 0, "asserts and counted references are what a debug build is for"},
+    {"jit-switch", "variant", 0, "a JIT that PYTHON_JIT does not switch is not there"},
+    {"tail-call", "variant", 0, "another interpreter, of another speed"},
+    {"shared-library", "variant", 0,
+     "it must find its libpython wherever the prefix is, and no other "
+     "one"},
     {"stdlib-alone", "stdlib", NEEDED_FT | NEEDED_GIL,
      "each in a process of its own, so that no "
      "culprit hides behind another"},
@@ -43,6 +49,7 @@ const struct verify_check verify_checks[] = {
     {"trap", "compile", 0,
      "an extension that does not declare itself must be seen, or none of "
      "these proofs means anything"},
+    {"thread-sanitizer", "compile", 0, "a race that is not reported here would not be elsewhere"},
     {"embed-config", "compile", 0, "programs that embed Python are built with python-config"},
     {"embed-pkgconfig", "compile", 0, "meson, CMake and autotools find Python through pkg-config"},
     {"stale-paths", "files", 0, "a path of the build machine leads nowhere, or to something else"},
