@@ -54,6 +54,7 @@ static void options(struct optset *set)
 /* The interpreter: a NAME of the store, or a path. */
 struct asked {
     char *python, *series; /* owned; series NULL: not known */
+    bool sanitized;
 };
 
 static int find_path(const char *path, struct asked *a)
@@ -79,6 +80,7 @@ static int find_name(const char *name, struct asked *a)
                       "audit with the free-threaded one: \"ungil audit %st\"", r->release);
     if (rc == 0) {
         a->python = root_python(&s, r);
+        a->sanitized = receipt_is_sanitized(r);
         a->series = xstrdup(r->series);
     }
     receipt_free(r);
@@ -156,17 +158,19 @@ static int run(const struct strv *operands)
         pip_arguments(&pip);
         for (size_t i = 1; i < operands->n; i++)
             strv_add(&targets, operands->v[i]);
-        struct audit_opts opts = {.name = name,
-                                  .python = a.python,
-                                  .series = a.series,
-                                  .targets = &targets,
-                                  .pip = &pip,
-                                  .allow = &allow,
-                                  .net = net,
-                                  .static_only = static_only,
-                                  .limits = {.seconds = timeout,
-                                             .memory = (unsigned long)memory_mib << 20,
-                                             .jobs = jobs ? jobs : cpu_count()}};
+        struct audit_opts opts = {
+            .name = name,
+            .python = a.python,
+            .series = a.series,
+            .targets = &targets,
+            .pip = &pip,
+            .allow = &allow,
+            .net = net,
+            .static_only = static_only,
+            .limits = {.seconds = timeout,
+                       /* its shadow memory alone is more than any limit */
+                       .memory = a.sanitized ? 0 : (unsigned long)memory_mib << 20,
+                       .jobs = jobs ? jobs : cpu_count()}};
         rc = audit(&opts);
     }
     free(a.python);

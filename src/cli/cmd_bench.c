@@ -88,6 +88,16 @@ static int enter(struct contestants *c, char *python, bool free_threaded)
     return 0;
 }
 
+/* Their timings would be quoted as Python's. */
+static int refuse_slow(const char *name, const char *release)
+{
+    return err_hint(fail(E_USAGE,
+                         "%s is built for debugging: its timings say nothing about what "
+                         "its release can do",
+                         name),
+                    "measure builds that are made for use, such as %s and %st", release, release);
+}
+
 /* A release means its pair, as far as it is installed. */
 static int enter_name(struct contestants *c, const struct store *s, const char *name, bool alone)
 {
@@ -95,7 +105,8 @@ static int enter_name(struct contestants *c, const struct store *s, const char *
     int rc = store_find(s, name, &r);
     if (rc < 0)
         return rc;
-    rc = enter(c, root_python(s, r), r->free_threaded);
+    rc = receipt_is_slow(r) ? refuse_slow(r->name, r->release)
+                            : enter(c, root_python(s, r), r->free_threaded);
     if (rc == 0 && alone && !*r->suffix) {
         autofree char *other = xasprintf("%st", r->release);
         if (store_find(s, other, &sibling) == 0)
@@ -117,6 +128,10 @@ static int enter_operand(struct contestants *c, const struct store *s, const cha
         return err_hint(fail(E_USAGE, "%s is not an interpreter", operand),
                         "give a NAME that \"ungil list\" shows, or the path of a python program");
     autofree char *flags = verify_promised_flags(operand);
+    if (strchr(flags, 'd'))
+        return err_hint(
+            fail(E_USAGE, "%s is a debug build: its timings say nothing about Python's", operand),
+            "measure builds that are made for use");
     return enter(c, path_absolute(operand), *flags == 't');
 }
 
@@ -128,11 +143,10 @@ static int enter_newest(struct contestants *c, const struct store *s)
     int rc = store_list(s, &list, &n);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i + 1 < n; i++)
-        if (!*list[i]->suffix && str_eq(list[i + 1]->release, list[i]->release)) {
-            chosen = i;
-            break;
-        }
+    for (size_t i = n; i-- > 0;)
+        for (size_t k = 0; k < n && !*list[i]->suffix; k++)
+            if (str_eq(list[k]->suffix, "t") && str_eq(list[k]->release, list[i]->release))
+                chosen = i;
     rc = n ? enter_name(c, s, list[chosen]->name, true)
            : err_hint(fail(E_FAILED, "nothing is installed in %s", s->root),
                       "\"ungil install 3.14\" installs a pair");

@@ -95,6 +95,7 @@ static int spawn(struct runner *r, struct running *s)
         strv_addv(&argv, r->site->paths);
     strv_addv(&argv, &probe->targets);
     proc_clean_environment(&env);
+    env_set(&env, "TSAN_OPTIONS", "report_bugs=0");
     env_set(&env, "TMPDIR", s->dir);
     env_set(&env, "HOME", s->dir); /* what it keeps there is not kept in the user's own */
     struct proc_opts opts = PROC_OPTS_INIT;

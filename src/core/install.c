@@ -309,10 +309,11 @@ static int provision(struct install *in)
  */
 static bool installed_one_of_the_pair(const struct install *in)
 {
-    for (size_t i = 0; i < in->n; i++)
-        if (strchr("t", in->all[i].build.variant->suffix[0]) &&
-            strlen(in->all[i].build.variant->suffix) <= 1)
+    for (size_t i = 0; i < in->n; i++) {
+        const char *suffix = in->all[i].build.variant->suffix;
+        if (!*suffix || strcmp(suffix, "t") == 0)
             return true;
+    }
     return false;
 }
 
