@@ -72,9 +72,12 @@ static json_t *variants_json(const struct recipe *r)
     json_t *array = json_array();
     for (size_t i = 0; i < r->n_variants; i++) {
         const struct variant *v = &r->variants[i];
-        json_array_append_new(array, json_pack("{s:s, s:s, s:b, s:o}", "id", v->id, "suffix",
-                                               v->suffix, "free_threaded", v->free_threaded,
-                                               "configure", texts_json(&v->configure)));
+        json_array_append_new(
+            array, json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "id", v->id, "suffix",
+                             v->suffix, "free_threaded", v->free_threaded, "configure",
+                             texts_json(&v->configure), "environment", texts_json(&v->environment),
+                             "compiler", text_json(v->compiler), "needs", texts_json(&v->needs),
+                             "packages", texts_json(&v->packages)));
     }
     return array;
 }
@@ -128,6 +131,20 @@ static void show_words(const char *label, const struct strv *words)
     printf("  %-10s %s\n", label, text);
 }
 
+static void show_variant(const struct variant *v, const char *label)
+{
+    autofree char *words = strv_join(&v->configure, " "),
+                  *environment = strv_join(&v->environment, " "),
+                  *needs = strv_join(&v->needs, " ");
+    printf("  %-10s %s: suffix \"%s\"%s%s\n", label, v->id, v->suffix, *words ? ", configure " : "",
+           words);
+    const char *const more[][2] = {
+        {"environment", environment}, {"compiler", v->compiler}, {"needs", needs}};
+    for (size_t i = 0; i < lengthof(more); i++)
+        if (more[i][1] && *more[i][1])
+            printf("  %-10s   %s %s\n", "", more[i][0], more[i][1]);
+}
+
 static void show_recipe(const struct recipe *r)
 {
     autofree char *digest = recipe_digest(r);
@@ -140,11 +157,8 @@ static void show_recipe(const struct recipe *r)
             printf("  %-10s %s\n", places[i][0], places[i][1]);
     show_words("required", &r->required);
     show_words("optional", &r->optional);
-    for (size_t i = 0; i < r->n_variants; i++) {
-        autofree char *words = strv_join(&r->variants[i].configure, " ");
-        printf("  %-10s %s: suffix \"%s\"%s%s\n", i ? "" : "variants", r->variants[i].id,
-               r->variants[i].suffix, *words ? ", configure " : "", words);
-    }
+    for (size_t i = 0; i < r->n_variants; i++)
+        show_variant(&r->variants[i], i ? "" : "variants");
     for (size_t i = 0; i < r->n_presets; i++) {
         const struct preset *p = &r->presets[i];
         autofree char *words = strv_join(&p->configure, " ");
@@ -221,6 +235,12 @@ const struct verb cmd_recipe = {
         "A recipe is an INI file that says where a series comes from, how its variants are built "
         "and what its releases are pinned to. The first one found for a series is used: in "
         "$UNGIL_RECIPES, in ~/.config/ungil/recipes, the installed ones, the ones built in. "
+        "A [variant ID] has a suffix for its name, and what is added to configure and to the "
+        "build's "
+        "environment; it can name its compiler (compiler = clang>=19), other programs that it "
+        "needs "
+        "(needs = llvm-readobj=19 python3>=3.11) and who ships them (packages = apt:clang-19). The "
+        "comments of the recipes explain every key. "
         "\"check\" names file, line, section and key of the first mistake: exit status 2.",
     .run = run,
     .options = options,

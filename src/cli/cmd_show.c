@@ -116,8 +116,10 @@ static void show(const struct store *s, const struct receipt *r)
     autofree char *installed = xasprintf("%s by ungil %s", r->installed,
                                          get(r->json, "ungil") ? get(r->json, "ungil") : "?");
     json_t *bench = json_object_get(r->json, "bench"), *recipe = json_object_get(r->json, "recipe");
-    printf("%s: CPython %s, %s, preset %s\n", r->name, r->release,
-           r->free_threaded ? "free-threaded" : "with the GIL", r->preset);
+    bool pair = !*r->suffix || str_eq(r->suffix, "t");
+    printf("%s: CPython %s, %s, %s%s%spreset %s\n", r->name, r->release,
+           r->free_threaded ? "free-threaded" : "with the GIL", pair ? "" : "variant ",
+           pair ? "" : r->variant, pair ? "" : ", ", r->preset);
     line("prefix", prefix);
     line("program", python);
     line("installed", installed);

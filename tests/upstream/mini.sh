@@ -19,6 +19,7 @@
 #   missing     modules that configure does not find, as CPython calls them (_ssl), one a line
 #   huge        that many MiB more are installed
 #   gil-on      the free-threaded interpreter says that its GIL is on     no-pip: pip does not work
+#   no-debug    it says that it is not the kind of build that configure was asked for
 #   dead-kernel the interpreter crashes when it is verified
 #   skip-bench  there is nothing to measure, in no time               slow-bench: measuring takes for ever
 #   jobs        a file that gets a line for each stage or object that begins (+) or ends (-)

@@ -132,6 +132,8 @@ static int kernel(const char *script)
     } else if (strcmp(name, "modules.py") == 0) {
         check_each("\"require\"");
         check_each("\"optional\"");
+    } else if (strcmp(name, "variant.py") == 0) {
+        check("debug", !wished("no-debug"), 0);
     } else if (strcmp(name, "parallel.py") == 0) {
         fprintf(channel, "{\"ratio\": %s}\n", FT ? "1.95" : "1.0");
         check("parallel", 1, FT);
