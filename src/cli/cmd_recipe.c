@@ -240,7 +240,10 @@ const struct verb cmd_recipe = {
         "environment; it can name its compiler (compiler = clang>=19), other programs that it "
         "needs "
         "(needs = llvm-readobj=19 python3>=3.11) and who ships them (packages = apt:clang-19). The "
-        "comments of the recipes explain every key. "
+        "comments of the recipes explain every key. In \"show --json\", variants is an array of "
+        "objects with id, suffix, free_threaded, configure, environment, compiler (null: any), "
+        "needs "
+        "and packages. "
         "\"check\" names file, line, section and key of the first mistake: exit status 2.",
     .run = run,
     .options = options,

@@ -18,6 +18,7 @@
 #include "core/jobs.h"
 #include "core/plan.h"
 #include "core/progress.h"
+#include "core/recipe.h"
 #include "core/source.h"
 #include "core/timeline.h"
 
@@ -42,7 +43,16 @@ static bool have(const char *program)
     return path != NULL;
 }
 
-static int check_tools(const struct build_opts *opts)
+/* A variant that names its compiler brings its own check (variant_check). */
+static bool need_a_compiler(const struct build *builds, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!builds[i].variant->compiler)
+            return true;
+    return n == 0;
+}
+
+static int check_tools(const struct build *builds, size_t n, const struct build_opts *opts)
 {
     const char *cc = plan_getenv("CC");
     autostrv words = {0};
@@ -52,7 +62,7 @@ static int check_tools(const struct build_opts *opts)
                       words.v[0]);
         return err_hint(rc, "correct CC, or unset it to use the system's compiler");
     }
-    if (words.n == 0 && !have("gcc") && !have("cc") && !have("clang"))
+    if (words.n == 0 && need_a_compiler(builds, n) && !have("gcc") && !have("cc") && !have("clang"))
         return no_tool("there is no C compiler (gcc, cc or clang) in PATH", "cc");
     if (!have("make"))
         return no_tool("there is no \"make\" in PATH", "make");
@@ -210,7 +220,7 @@ static int interrupted(const struct run *r)
 int build_run(struct build *builds, size_t n, const struct build_opts *opts)
 {
     struct run r = {.n = n, .jobs = JOBS_INIT};
-    int rc = check_tools(opts);
+    int rc = check_tools(builds, n, opts);
     if (rc < 0 || n == 0)
         return rc;
     r.all = xcalloc(n, sizeof *r.all);
