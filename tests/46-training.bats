@@ -65,12 +65,18 @@ key() { ls "$STORE"; }
 @test "another compiler: a note says what differs, and the build trains anew" {
 	release 3.99.1t
 	mkdir compiler
-	printf '#!/bin/sh\nexec %s "$@"\n' "$(command -v cc)" >compiler/cc
+	cat >compiler/cc <<-END
+		#!/bin/sh
+		[ "\$*" != --version ] || exec echo 'cc (Made up) 99.1.0'
+		exec $(command -v cc) "\$@"
+	END
 	chmod +x compiler/cc
+	old=$(key)
 	PATH=$PWD/compiler:$PATH release 3.99.1t --root "$PWD/second"
 	assert_exit 0
-	assert_output --partial "3.99.1t: training anew: the nearest training data ($(key | head -n 1 | cut -c1-12)"
-	assert_output --partial "compiler program"
+	assert_output --partial "3.99.1t: training anew: the nearest training data (${old:0:12}) differs: compiler version "
+	assert_output --partial " there, cc (Made up) 99.1.0 here; compiler program "
+	assert_output --partial " there, $PWD/compiler/cc here"
 	assert_regex "$(stages)" 'instrument train make'
 	[ "$(key | wc -l)" = 2 ]
 }

@@ -57,6 +57,27 @@ static bool is_telling(const char *value)
     return n <= LONG_VALUE && !(n >= 40 && strspn(value, "0123456789abcdef") == n);
 }
 
+static bool is_word(const char *word)
+{
+    return *word && is_telling(word) && !strchr(word, ':') &&
+           strspn(word, "0123456789") <= strlen(word) / 2;
+}
+
+/* Of two values that are too long to be shown: the first words that differ, unless they are a
+ * program's size or identity. */
+static bool find_words(const char *a, const char *b, char **x, char **y)
+{
+    autostrv p = {0}, q = {0};
+    size_t i = 0;
+    strv_split(&p, a ? a : "");
+    strv_split(&q, b ? b : "");
+    while (i < p.n && i < q.n && strcmp(p.v[i], q.v[i]) == 0)
+        i++;
+    *x = xstrdup(i < p.n ? p.v[i] : "");
+    *y = xstrdup(i < q.n ? q.v[i] : "");
+    return is_word(*x) && is_word(*y) && strcmp(*x, *y) != 0;
+}
+
 struct differences {
     struct strv told, named; /* with both values; by name only, because they would say nothing */
 };
@@ -88,8 +109,11 @@ static void compare(const char *text, const char *other, bool here, struct diffe
             autofree char *what = label(line, n, nth);
             const char *there = here ? theirs : mine;
             const char *is = here ? mine : theirs;
+            autofree char *x = NULL, *y = NULL;
             if (is_telling(there) && is_telling(is))
                 strv_addf(&d->told, "%s %s there, %s here", what, shown(there), shown(is));
+            else if (find_words(there, is, &x, &y))
+                strv_addf(&d->told, "%s %s there, %s here", what, shown(x), shown(y));
             else
                 strv_addf(&d->named, "%s differs", what);
         }

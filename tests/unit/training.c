@@ -320,6 +320,20 @@ static void near_misses(void)
     training_forget("cache", far);
     autofree char *note_d = explained(far);
     ok(strstr(note_d, "extra none there, 1 here; more none there, 2 here"), "what is new here");
+    start();
+    autofree char *old = xasprintf("%sdriver=/usr/bin/gcc-12 1000 sha256:%064d\nld=/usr/bin/ld 7 "
+                                   "sha256:%064d\nLONG=%070d -O3 -g\n",
+                                   text_a, 1, 1, 1);
+    autofree char *new = xasprintf("%sdriver=/usr/bin/gcc-13 1001 sha256:%064d\nld=/usr/bin/ld 8 "
+                                   "sha256:%064d\nLONG=%070d -O2 -g\n",
+                                   text_a, 2, 2, 1);
+    save(old, "one");
+    autofree char *note_g = explained(new);
+    ok(strstr(note_g, "differs: compiler program /usr/bin/gcc-12 there, /usr/bin/gcc-13 here; LONG "
+                      "-O3 there, -O2 here; ld differs\n"),
+       "of what is long the words that differ, unless they are sizes and digests");
+    start();
+    save(text_a, "one");
     autofree char *other = with("variant=ft", "variant=gil");
     autofree char *note_e = explained(other);
     is_str(note_e, "", "another variant's data is no near miss");
