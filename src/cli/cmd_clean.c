@@ -125,9 +125,9 @@ const struct verb cmd_clean = {
         "Installed interpreters are not touched. Deletes downloads, fetched git objects, "
         "build trees and logs in ~/.cache/ungil, and what ungil left in ROOT/stage, "
         "prefixes kept with --keep-failed included. A later installation of the same "
-        "thing needs the network again. Waits while another ungil works on ROOT. Of what an "
-        "ungil with another root is using, nothing is deleted: while it fetches or builds, only "
-        "other builds' trees are.",
+        "thing needs the network again. What later builds gain from stays without --all. Waits "
+        "while another ungil works on ROOT. Of what an ungil with another root is using, nothing "
+        "is deleted: while it fetches or builds, only other builds' trees are.",
     .run = run,
     .options = options,
 };

@@ -286,7 +286,20 @@ const struct verb cmd_training = {
         "gets it.\n\n"
         "At most 1 GiB is kept; what was used longest ago goes first. UNGIL_TRAINING_MAX sets "
         "another limit in bytes, or with K, M or G behind; 0 keeps none. \"ungil clean\" leaves "
-        "training data alone, \"ungil clean --training\" deletes all of it.",
+        "training data alone, \"ungil clean --training\" deletes all of it.\n\n"
+        "Each KEY is a directory: key.txt has what the data depends on, a line NAME=VALUE each, "
+        "and "
+        "KEY is its SHA-256; data/ has the files (*.gcda, code.profclangd) at their paths in the "
+        "build tree; training.json has format (1), origin (\"trained here\" or \"imported\"), date "
+        "(of the training), imported (the date, or null), tests (\"43 of 43\"), missing (how "
+        "often the compiler warned that there are no counts) and files, each with path, size and "
+        "sha256, sorted by path. The archive is a pax tar of KEY/data/..., KEY/key.txt and "
+        "KEY/training.json, with owner 0 and time 0: from equal data an equal file.\n\n"
+        "With --json: format (1) and, from \"list\", training: an array of key, name, release, "
+        "variant, preset, compiler, files (how many), bytes, date, origin, tests, missing, used "
+        "(seconds since 1970, when a build used it last), damage (what is wrong with it, or null); "
+        "from \"export\", file and exported (keys); from \"import\", imported and there (keys); "
+        "from \"remove\", removed (keys).",
     .run = run,
     .options = options,
 };

@@ -18,8 +18,8 @@
 /* About one entry; texts owned, NULL: unknown. */
 struct training_facts {
     char *origin; /* "trained here" or "imported" */
-    long missing; /* functions without a profile that the compiler warned of in the build that used
-                     it first */
+    long missing; /* how often the compiler warned of a missing profile in the build that used it
+                     first */
     long files;
     unsigned long long bytes;
     char *date;  /* when it was trained; RFC 3339, UTC */
