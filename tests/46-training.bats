@@ -79,6 +79,12 @@ key() { ls "$STORE"; }
 	assert_output --partial " there, $PWD/compiler/cc here"
 	assert_regex "$(stages)" 'instrument train make'
 	[ "$(key | wc -l)" = 2 ]
+	new=$(key | grep -v "$old")
+	ungil training export both.tar.zst >/dev/null
+	XDG_CACHE_HOME=$PWD/lab CC=cc run ungil training import both.tar.zst
+	assert_exit 0
+	assert_line --partial "${new:0:12} is kept; nothing here will use it with this compiler: compiler version cc (Made up) 99.1.0 there, "
+	refute_output --partial "${old:0:12} is kept"
 }
 
 @test "another source, other flags: the data of the old ones is not used" {

@@ -4,11 +4,13 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "cli/cmd.h"
 #include "cli/table.h"
 #include "core/cache.h"
 #include "core/dirs.h"
 #include "core/text_json.h"
+#include "core/toolchain.h"
 #include "core/training.h"
 
 static void options(struct optset *set)
@@ -202,6 +204,29 @@ static int training_verb_export(const struct strv *operands)
     return 0;
 }
 
+/* It may be for another machine that uses this store, or for a compiler that comes later. */
+static void tell_misfits(const struct strv *imported)
+{
+    autoentries all = {0};
+    autostrv env = {0};
+    autofree char *toolchain = NULL;
+    proc_clean_environment(&env);
+    if (load(&all) < 0 || toolchain_describe(&env, env_get(&env, "CC"), &toolchain) < 0) {
+        if (!proc_interrupted())
+            err_clear();
+        return;
+    }
+    for (size_t i = 0; i < all.n; i++) {
+        const struct training_entry *e = &all.list[i];
+        if (e->damage || !strv_has(imported, e->key))
+            continue;
+        autofree char *why = training_misfit(e->key_text, toolchain);
+        if (why)
+            note("%.*s is kept; nothing here will use it with this compiler: %s", SHORT_KEY, e->key,
+                 why);
+    }
+}
+
 static int training_verb_import(const struct strv *operands)
 {
     autostrv imported = {0}, there = {0};
@@ -214,6 +239,8 @@ static int training_verb_import(const struct strv *operands)
         rc = training_import(cache, operands->v[0], &imported, &there);
     if (rc < 0)
         return rc;
+    if (imported.n > 0)
+        tell_misfits(&imported);
     if (common.json)
         return print_json(json_pack("{s:i, s:o, s:o}", "format", 1, "imported",
                                     texts_json(&imported), "there", texts_json(&there)));
@@ -282,7 +309,9 @@ const struct verb cmd_training = {
         "\"list\" shows or its first digits, at least 4. Everything that comes in is compared "
         "with the digests that it comes with: exit status 5, and nothing is kept of FILE. That "
         "proves it is whole, not who made it: import only from whom you would take a compiler. "
-        "What is there already stays. An export tells the compiler's path and flags to whoever "
+        "What is there already stays. Data of another compiler than CC is here comes in with a "
+        "note. "
+        "An export tells the compiler's path and flags to whoever "
         "gets it.\n\n"
         "At most 1 GiB is kept; what was used longest ago goes first. UNGIL_TRAINING_MAX sets "
         "another limit in bytes, or with K, M or G behind; 0 keeps none. \"ungil clean\" leaves "

@@ -69,6 +69,9 @@ int training_export(const char *cache, const struct strv *keys, const char *file
 /* Takes in what training_export wrote, all of it or nothing; E_INTEGRITY for what is damaged,
  * hostile, or no such archive. Adds the keys that came in, and those that were there already. */
 int training_import(const char *cache, const char *file, struct strv *imported, struct strv *there);
+/* In what the compiler of this key differs from that of `toolchain` (toolchain.h), as people say
+ * it; owned, NULL: in nothing. */
+char *training_misfit(const char *key_text, const char *toolchain);
 int training_remove(const char *cache, const struct strv *keys); /* whole keys */
 
 /* Deletes the whole store, unless another ungil is at work in it: *held. *bytes: its size. */

@@ -133,9 +133,9 @@ static bool is_alike(const char *a, const char *b)
     return true;
 }
 
-static void say(const char *key_text, const struct training_entry *e, const struct differences *d)
+/* The first of them, telling ones before others; owned. */
+static char *summary(const struct differences *d)
 {
-    autofree char *name = training_value(key_text, "name");
     autostrv all = {0}, few = {0};
     strv_addv(&all, &d->told);
     strv_addv(&all, &d->named);
@@ -143,9 +143,32 @@ static void say(const char *key_text, const struct training_entry *e, const stru
         strv_add(&few, all.v[i]);
     if (all.n > SHOWN)
         strv_addf(&few, "%zu more differ", all.n - SHOWN);
-    autofree char *text = strv_join(&few, "; ");
+    return strv_join(&few, "; ");
+}
+
+static void say(const char *key_text, const struct training_entry *e, const struct differences *d)
+{
+    autofree char *name = training_value(key_text, "name"), *text = summary(d);
     note("%s: training anew: the nearest training data (%.12s) differs: %s",
          name ? name : "this build", e->key, text);
+}
+
+/* How CC is written is the caller's business; the release that comes first is not the compiler's.
+ */
+char *training_misfit(const char *key_text, const char *toolchain)
+{
+    autodifferences d = {0};
+    autostrv lines = {0};
+    autofree char *release = training_value(key_text, "release"), *copy = xstrdup(toolchain);
+    char *at = NULL;
+    strv_addf(&lines, "release=%s", release ? release : "");
+    for (char *line = strtok_r(copy, "\n", &at); line; line = strtok_r(NULL, "\n", &at))
+        if (!str_starts(line, "cc=") && !str_starts(line, "wrapper="))
+            strv_add(&lines, line);
+    strv_add(&lines, "");
+    autofree char *here = strv_join(&lines, "\n");
+    compare(here, key_text, true, &d);
+    return d.told.n + d.named.n > 0 ? summary(&d) : NULL;
 }
 
 void training_explain(const struct training_store *s, const char *key_text)
