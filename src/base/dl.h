@@ -2,9 +2,9 @@
  *
  * libcurl, libgit2 and libarchive bring 40 more libraries with them; linking
  * them costs about 8 ms of every start, and libcrypto alone as much as all the
- * rest of it. `ungil list` or an `install` with nothing to do wants none of them. So the io/ file that owns such a library
- * names the functions it uses once, in a list macro, and calls them through a
- * struct that dl_load() fills:
+ * rest of it. `ungil list` or an `install` with nothing to do wants none of them. So the io/ file
+ * that owns such a library names the functions it uses once, in a list macro, and calls them
+ * through a struct that dl_load() fills:
  *
  *     #define CURL_FUNCTIONS(X) X(easy_init) X(easy_perform)
  *     DL_API(curl, curl_, CURL_FUNCTIONS)      // static struct curl_api curl

@@ -31,8 +31,8 @@ int fs_mkdtemp(const char *dir, const char *prefix, char **path);
 int fs_read_text(const char *path, char **text);
 int fs_read(const char *path, char **data, size_t *size);
 
-/* Where `n` bytes of `needle` stand in a file, at or behind *offset: read in pieces, so that a large
- * file costs no memory. 1 with *offset set, 0 when there are none. */
+/* Where `n` bytes of `needle` stand in a file, at or behind *offset: read in pieces, so that a
+ * large file costs no memory. 1 with *offset set, 0 when there are none. */
 int fs_find(const char *path, const void *needle, size_t n, off_t *offset);
 
 int fs_read_link(const char *path, char **target); /* owned */

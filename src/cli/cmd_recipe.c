@@ -87,12 +87,11 @@ static json_t *presets_json(const struct recipe *r)
     json_t *array = json_array();
     for (size_t i = 0; i < r->n_presets; i++) {
         const struct preset *p = &r->presets[i];
-        json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:b, s:b, s:o}", "id", p->id,
-                                               "configure", texts_json(&p->configure),
-                                               "environment", texts_json(&p->environment),
-                                               "precompile_headers", p->precompile_headers,
-                                               "debug_info", p->debug_info,
-                                               "share_objects", texts_json(&p->share_objects)));
+        json_array_append_new(
+            array, json_pack("{s:s, s:o, s:o, s:b, s:b, s:o}", "id", p->id, "configure",
+                             texts_json(&p->configure), "environment", texts_json(&p->environment),
+                             "precompile_headers", p->precompile_headers, "debug_info",
+                             p->debug_info, "share_objects", texts_json(&p->share_objects)));
     }
     return array;
 }

@@ -22,7 +22,8 @@ struct install_opts {
     bool verbose, force, ccache, keep_failed, keep_build, share, bench, upgrade, pgo_keep_going;
     double lock_wait;
     const struct progress *progress;
-    struct timeline *timeline; /* told of everything; NULL: nobody asked. progress must be its own */
+    struct timeline
+        *timeline;       /* told of everything; NULL: nobody asked. progress must be its own */
     const char *command; /* for the lock file */
 };
 

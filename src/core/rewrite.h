@@ -16,8 +16,9 @@ char *rewrite_path(const char *text, const char *from, const char *to);
  * 127 or 255 bytes. NULL when the script has another interpreter. */
 char *rewrite_shebang(const char *text, const char *prefix);
 
-/* prefix=... -> the directory two above the .pc file. `with`: what a static libpython must be linked
- * with ("-ldl -lm -Wl,-export-dynamic"), which upstream leaves out; NULL: it is a shared one. */
+/* prefix=... -> the directory two above the .pc file. `with`: what a static libpython must be
+ * linked with ("-ldl -lm -Wl,-export-dynamic"), which upstream leaves out; NULL: it is a shared
+ * one. */
 char *rewrite_pkgconfig(const char *text, const char *with);
 /* That, from the text of config-3.14/Makefile; owned. */
 char *rewrite_link_flags(const char *makefile);

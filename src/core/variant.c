@@ -198,7 +198,7 @@ static void add_own(struct strv *env, const struct variant *v, const char *dir)
 }
 
 void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset,
-                           const char *dir)
+                         const char *dir)
 {
     autofree char *cc = variant_cc(v);
     env_set(env, "CC", cc);
@@ -210,8 +210,7 @@ void variant_environment(struct strv *env, const struct variant *v, const struct
     }
 }
 
-char *variant_settings(const struct strv *env, const struct variant *v,
-                         const struct preset *preset)
+char *variant_settings(const struct strv *env, const struct variant *v, const struct preset *preset)
 {
     const struct strv *lists[] = {&v->environment, &preset->environment};
     autostrv shown = {0};

@@ -22,9 +22,9 @@ int variant_check(const struct plan *plan);
  * the caller set himself is heard: instead of the preset's; behind the variant's, which would not
  * be that variant without. */
 void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset,
-                           const char *dir);
+                         const char *dir);
 /* The same for a reader, before a command: "CC=clang-19 CFLAGS_NODIST=-g0 "; owned. */
 char *variant_settings(const struct strv *env, const struct variant *v,
-                         const struct preset *preset);
+                       const struct preset *preset);
 
 #endif
