@@ -38,8 +38,9 @@ key() { ls "$STORE"; }
 	assert_exit 0
 	run ungil training list --json
 	assert_exit 0
-	assert_equal "$(jq -r '[.training[].name] | sort | join(" ")' <<<"$output")" "3.99.1 3.99.1t"
-	assert_equal "$(jq -r '[.training[].origin] | unique | join(" ")' <<<"$output")" "trained here"
+	printf '%s\n' "$output" >list.json
+	run python3 -c 'import json; print(*sorted((t["name"], t["origin"]) for t in json.load(open("list.json"))["training"]))'
+	assert_output "('3.99.1', 'trained here') ('3.99.1t', 'trained here')"
 }
 
 @test "exported and imported elsewhere, it trains a lab once; the receipt says so" {
@@ -200,11 +201,12 @@ key() { ls "$STORE"; }
 @test "an archive that is damaged or hostile is refused, exit 5, and the store stays as it was" {
 	release 3.99.1t
 	ungil training export good.tar.zst >/dev/null
+	ungil training export good.tar.gz >/dev/null
 	export XDG_CACHE_HOME=$PWD/lab
 	head -c 300 good.tar.zst >short.tar.zst
-	python3 - "$(zstd -dc good.tar.zst | base64 -w0)" <<-'EOF'
-		import base64, io, sys, tarfile
-		good = base64.b64decode(sys.argv[1])
+	python3 - <<-'EOF'
+		import gzip, io, tarfile
+		good = gzip.open("good.tar.gz").read()
 
 		def make(name, change):
 		    out = io.BytesIO()
