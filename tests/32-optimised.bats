@@ -72,6 +72,31 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output 'Python 3.99.1'
 }
 
+@test "of a build with a shared library, that is what is optimised when it is linked, and the static one is made of it" {
+	cat >>"$RECIPE" <<-'END'
+
+		[variant shared]
+		suffix = -shared
+		configure = --enable-shared
+		environment = LDFLAGS_NODIST=-Wl,-rpath,\$$ORIGIN/../lib
+		free-threaded = no
+	END
+	release 3.99.1-shared
+	assert_exit 0
+	run grep -e '-flto=jobserver' "$(log_of 3.99.1-shared-make.log)"
+	assert_line --partial '-o libpython3.99.so.1.0'
+	refute_line --partial '-o python'
+	run grep -i 'jobserver is not available\|serial compilation of' "$(log_of 3.99.1-shared-make.log)"
+	assert_output ''
+	prefix=$UNGIL_ROOT/versions/3.99.1-shared
+	run nm "$(find "$prefix/lib" -name 'libpython*.a' | head -n 1)"
+	assert_output --partial ' T stub_main'
+	run readelf -d "$prefix/bin/python3.99"
+	assert_output --partial 'Shared library: [libpython3.99.so.1.0]'
+	run "$prefix/bin/python3.99" -V
+	assert_output 'Python 3.99.1'
+}
+
 @test "both variants train under one jobserver, also with a single job; few jobs make few processes" {
 	for jobs in 1 3; do
 		release 3.99.1 --jobs $jobs --force

@@ -59,7 +59,7 @@ static void library_rules(struct str *out)
     str_add(
         out,
         "Programs/python.o: private CFLAGS_NODIST += -fno-lto\n"
-        "$(UNGIL_LINKED): private LDFLAGS_NODIST += -save-temps\n"
+        "$(UNGIL_TARGET): private LDFLAGS_NODIST += -save-temps\n"
         "ungil-library:\n"
         "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; test -e \"$$1\"; \\\n"
         "\tfor o in $(LIBRARY_OBJS); do grep -q -F .gnu.lto_ \"$$o\" || set -- \"$$@\" \"$$o\"; "
@@ -84,14 +84,16 @@ static void make_rules(struct str *out, const struct optimisation *o, bool debug
         return;
     str_addf(out,
              "ifeq ($(strip $(PY_ENABLE_SHARED)),1)\n"
+             "UNGIL_TARGET = $(LDLIBRARY)\n" /* its rule writes $(INSTSONAME) */
              "UNGIL_LINKED = $(INSTSONAME)\n"
              "UNGIL_LINKER = CC\n"
              "else\n"
+             "UNGIL_TARGET = $(BUILDPYTHON)\n"
              "UNGIL_LINKED = $(BUILDPYTHON)\n"
              "UNGIL_LINKER = LINKCC\n"
              "endif\n"
-             "$(UNGIL_LINKED): private LDFLAGS_NODIST += -flto=jobserver\n"
-             "$(UNGIL_LINKED): private override $(UNGIL_LINKER) := env MAKEFLAGS=' -j%d "
+             "$(UNGIL_TARGET): private LDFLAGS_NODIST += -flto=jobserver\n"
+             "$(UNGIL_TARGET): private override $(UNGIL_LINKER) := env MAKEFLAGS=' -j%d "
              "--jobserver-auth=%d,%d' $($(UNGIL_LINKER))\n",
              jobs, LINK_RFD, LINK_WFD);
     if (!o->slim)
