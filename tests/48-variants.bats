@@ -220,6 +220,23 @@ names() { ungil list --json | python3 -c 'import json, sys; print(*(i["name"] fo
 	assert_output 1
 }
 
+@test "a JIT without the GIL is refused before anything is fetched, whoever asks for which of the two" {
+	sed -i -e '/^\[variant word\]/,/^$/s/^configure = .*/& --enable-experimental-jit=yes-off/' "$RECIPE"
+	run ungil install 3.99.1t-word --no-bench
+	assert_exit 2
+	assert_output --partial "3.99t-word: --enable-experimental-jit=yes-off and --disable-gil exclude each other"
+	assert_output --partial "[variant word]"
+	printf '\n[preset jit]\nconfigure = --enable-experimental-jit\n' >>"$RECIPE"
+	run ungil install 3.99.1t --preset jit --no-bench
+	assert_exit 2
+	assert_output --partial "3.99t: --enable-experimental-jit and --disable-gil exclude each other"
+	assert_nothing_installed
+	for d in git tarballs build; do assert_file_not_exist "$XDG_CACHE_HOME/ungil/$d"; done
+	# a later word takes it back
+	sed -i -e 's/=yes-off$/=yes-off --enable-experimental-jit=no/' "$RECIPE"
+	add 3.99.1t-word
+}
+
 @test "a shared library is found by the place of the interpreter, after a move too" {
 	add 3.99.1-shared
 	local p=$UNGIL_ROOT/versions/3.99.1-shared

@@ -65,8 +65,8 @@ static int ask_version(const char *command, char **printed)
 }
 
 /* A program that meets the need, one of the first `most`: a name may be there and be no more than a
- * shim that fails. *path
- * is NULL when there is none, `why` then what is wrong with the first; both owned. E_SIGNAL. */
+ * shim that fails. *path is NULL when there is none, `why` then what is wrong with the first; both
+ * owned. E_SIGNAL. */
 static int find_program(const struct need *need, size_t most, char **path, char **why)
 {
     autostrv paths = {0};
@@ -121,12 +121,38 @@ static int check_one(const struct plan *plan, const struct variant *v, const cha
 {
     struct need need;
     need_parse(word, &need);
-    /* The compiler is the first by its name, see variant_cc; of other programs, one that works.
-     */
+    /* The compiler is the first by its name, see variant_cc; of other programs, one that works. */
     size_t most = word == v->compiler ? 1 : SIZE_MAX;
     int rc = cc ? check_own_cc(plan, v, &need, cc) : check_program(plan, v, &need, most);
     need_free(&need);
     return rc;
+}
+
+/* The last of such words counts, as configure reads them. */
+static const char *jit_word(const struct strv *words)
+{
+    const char *word = NULL;
+    for (size_t i = 0; i < words->n; i++)
+        if (str_starts(words->v[i], "--enable-experimental-jit"))
+            word = words->v[i];
+    return word && !str_ends(word, "=no") ? word : NULL;
+}
+
+/* 3.14's configure refuses it, after a while; the others build a JIT that is never used. */
+static int check_jit(const struct plan *plan, const struct variant *v)
+{
+    autostrv words = {0};
+    strv_addv(&words, &plan->preset->configure);
+    strv_addv(&words, &v->configure);
+    const char *jit = jit_word(&words);
+    if (!jit || !strv_has(&words, "--disable-gil"))
+        return 0;
+    autofree char *name = who(plan, v);
+    int rc =
+        fail(E_USAGE, "%s: %s and --disable-gil exclude each other: CPython's JIT needs the GIL",
+             name, jit);
+    return err_hint(rc, "leave out one of them in %s, [variant %s] or [preset %s]",
+                    plan->recipe->file, v->id, plan->preset->id);
 }
 
 int variant_check(const struct plan *plan)
@@ -134,7 +160,8 @@ int variant_check(const struct plan *plan)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < plan->n_variants; i++) {
         const struct variant *v = plan->variants[i];
-        if (v->compiler)
+        rc = check_jit(plan, v);
+        if (rc == 0 && v->compiler)
             rc = check_one(plan, v, v->compiler, plan_getenv("CC"));
         for (size_t k = 0; rc == 0 && k < v->needs.n; k++)
             rc = check_one(plan, v, v->needs.v[k], NULL);

@@ -14,7 +14,8 @@ char *variant_cc(const struct variant *v);
 
 /* Are the compiler and the programs here that the plan's variants name, in the version that they
  * must have? E_BUILD, with the variant, the program and the command that installs it: to be asked
- * before anything is fetched. E_SIGNAL. */
+ * before anything is fetched. E_USAGE of options that exclude each other (the JIT and no GIL).
+ * E_SIGNAL. */
 int variant_check(const struct plan *plan);
 
 /* Adds to a child's environment CC and the settings of variant and preset; `dir` is the build
