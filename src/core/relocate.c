@@ -244,7 +244,7 @@ static int relocate_library_file(struct relocation *r, const char *dir, const ch
 
 /* Compiles again what lost its .pyc, with the interpreter of the tree itself. Not being able to is
  * no error: Python then compiles at import. */
-static int compile_rewritten(const struct relocation *r, const char *library)
+static int compile_rewritten(const struct relocation *r)
 {
     static const char program[] =
         "import sys, py_compile as p\n"
@@ -254,7 +254,7 @@ static int compile_rewritten(const struct relocation *r, const char *library)
     if (r->compile.n == 0)
         return 0;
     autostrv argv = {0}, env = {0};
-    strv_addf(&argv, "%s/bin/%s", r->prefix, library);
+    strv_addf(&argv, "%s/bin/python3", r->prefix); /* python3.14td has lib/python3.14t */
     strv_split(&argv, "-I -S -B -c");
     strv_add(&argv, program);
     for (size_t i = 0; i < r->compile.n; i++) {
@@ -286,7 +286,7 @@ static int relocate_library(struct relocation *r, const char *library)
     for (size_t i = 0; rc == 0 && i < names.n; i++)
         rc = relocate_library_file(r, dir, names.v[i]);
     if (rc == 0)
-        rc = compile_rewritten(r, library);
+        rc = compile_rewritten(r);
     strv_free(&r->compile);
     return rc;
 }

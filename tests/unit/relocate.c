@@ -146,6 +146,23 @@ static void tidy(void)
     is_text(link_target("jit/bin/pip3.14-jit"), "pip3.14", "and so has its pip");
 }
 
+/* A debug build's program has another name than its library. */
+static void recompiled(void)
+{
+    scratch_file("td/bin/python3.14td", "#!/bin/sh\necho \"$@\" >\"$0.asked\"\n", 0755);
+    is_int(symlink("python3.14td", "td/bin/python3"), 0, "a debug build");
+    scratch_file("td/lib/python3.14t/_sysconfigdata_td_linux.py",
+                 "v = {'prefix': '/opt/ungil/versions/3.14.7td'}\n", 0644);
+    scratch_file("td/lib/python3.14t/__pycache__/_sysconfigdata_td_linux.cpython-314.pyc", "stale",
+                 0644);
+    is_int(relocate_prefix("td", "/opt/ungil/versions/3.14.7td", "/srv/3.14.7td", NULL), 0,
+           "relocated");
+    off_t at = 0;
+    const char *asked = "td/lib/python3.14t/_sysconfigdata_td_linux.py _sysconfigdata_td_linux.py";
+    is_int(fs_find("td/bin/python3.asked", asked, strlen(asked), &at), 1,
+           "what was rewritten is compiled again");
+}
+
 /* What link-time optimisation left in libpython is gone, and a program still links with it. */
 static void lto(void)
 {
@@ -331,6 +348,7 @@ int main(void)
     data_files();
     tidy();
     relocate();
+    recompiled();
     binaries();
     running();
     lto();
