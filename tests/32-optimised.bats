@@ -97,6 +97,25 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output 'Python 3.99.1'
 }
 
+@test "a variant can decline what the preset does: a debug build is neither trained nor link-time optimised" {
+	cat >>"$RECIPE" <<-'END'
+
+		[variant d]
+		suffix = d
+		configure = --with-pydebug --disable-optimizations --without-lto
+		free-threaded = no
+	END
+	release 3.99.1d
+	assert_exit 0
+	assert_file_not_exist "$XDG_CACHE_HOME/ungil/log/3.99.1d-train.log"
+	run grep -c -e '-c -o stub.o' "$(log_of 3.99.1d-make.log)"
+	assert_output 1
+	run grep -e -fprofile -e -flto "$(log_of 3.99.1d-make.log)"
+	assert_output ''
+	run ungil show --json 3.99.1d
+	assert_output --partial '"training": null'
+}
+
 @test "both variants train under one jobserver, also with a single job; few jobs make few processes" {
 	for jobs in 1 3; do
 		release 3.99.1 --jobs $jobs --force
