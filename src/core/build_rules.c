@@ -51,7 +51,8 @@ static void instrument_rules(struct str *out, const struct optimisation *o)
              o->lto ? " -fno-lto" : "", o->lto ? " -fno-lto" : "");
 }
 
-/* What the last link leaves with -save-temps. Members without LTO (assembler) are taken as they
+/* What the last link leaves with -save-temps: an object a partition, or, with -flto-partition=none
+ * (3.13 and before), one for all. Members without LTO (assembler) are taken as they
  * are; the program's own main() is not among them. The library is as old as the program: neither
  * looks as if it had to be made again. */
 static void library_rules(struct str *out)
@@ -61,12 +62,15 @@ static void library_rules(struct str *out)
         "Programs/python.o: private CFLAGS_NODIST += -fno-lto\n"
         "$(UNGIL_TARGET): private LDFLAGS_NODIST += -save-temps\n"
         "ungil-library:\n"
-        "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; test -e \"$$1\"; \\\n"
+        "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; \\\n"
+        "\ttest -e \"$$1\" || set -- $(UNGIL_LINKED).lto.o; \\\n"
+        "\ttest -e \"$$1\" || { echo 'the link left no object' >&2; exit 1; }; \\\n"
         "\tfor o in $(LIBRARY_OBJS); do grep -q -F .gnu.lto_ \"$$o\" || set -- \"$$@\" \"$$o\"; "
         "done; \\\n"
         "\trm -f $(LIBRARY); \\\n"
         "\t$(AR) $(ARFLAGS) $(LIBRARY) \"$$@\"; touch -r $(UNGIL_LINKED) $(LIBRARY)\n"
-        "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).*args* $(UNGIL_LINKED).res\n"
+        "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).lto* $(UNGIL_LINKED).*args* "
+        "$(UNGIL_LINKED).res\n"
         ".PHONY: ungil-library\n");
 }
 
