@@ -140,25 +140,6 @@ consistent() {
 	assert_output --partial 'after a repair run the same command again'
 }
 
-# look PAGE...: what the browser saw, one JSON object a line, in the file seen
-look() {
-	command -v chromedriver >/dev/null || skip "no chromedriver"
-	TMPDIR=$BATS_TEST_TMPDIR timeout -k 5 90 python3 "$TESTS/browser.py" "$@" >seen || {
-		[ $? -ne 77 ] || skip "$(cat seen)"
-		fail "the browser failed: $(tail -n 3 seen)"
-	}
-}
-
-# seen COUNT EXPRESSION: there are COUNT views, and the Python expression about one, `v`, is true of each
-seen() {
-	python3 -c '
-import json, sys
-views = [json.loads(line) for line in open("seen")]
-assert len(views) == int(sys.argv[1]), f"{len(views)} views"
-for v in views:
-    assert eval(sys.argv[2]), f"not so: {sys.argv[2]}\n{json.dumps(v, indent=1)}"' "$@"
-}
-
 # with_data PAGE NEW EXPRESSION: the page about other figures; the expression changes the document `t`
 with_data() {
 	python3 -c '

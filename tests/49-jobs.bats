@@ -76,6 +76,19 @@ watch_jobs() {
 	within 10 test -s most
 }
 
+# Two installs, $one and $two, whose compilers sleep; the first one had all jobs before.
+two_that_sleep() {
+	second_upstream
+	knob sleep-object 60
+	echo 60 >"$MINI2/control/sleep-object"
+	background first
+	one=$PID
+	within 20 locks_are "$JOBS 1"
+	background second
+	two=$PID
+	within 20 at_least "$MINI2" 1
+}
+
 @test "alone, --jobs 1, 2, 3 and 8 are used, and never more" {
 	for n in 1 2 3 8; do
 		: >"$LOG"
@@ -118,15 +131,7 @@ watch_jobs() {
 }
 
 @test "one that is killed leaves its jobs to the other at once" {
-	second_upstream
-	knob sleep-object 60
-	echo 60 >"$MINI2/control/sleep-object"
-	background first
-	one=$PID
-	within 20 locks_are "$JOBS 1"
-	background second
-	two=$PID
-	within 20 at_least "$MINI2" 1
+	two_that_sleep
 	within 20 locks_are "$JOBS 2"
 	kill -9 "$one"
 	wait "$one" || true
@@ -143,15 +148,7 @@ watch_jobs() {
 }
 
 @test "Ctrl-C while a build stands still for another: it is gone within two seconds" {
-	second_upstream
-	knob sleep-object 60
-	echo 60 >"$MINI2/control/sleep-object"
-	background first
-	one=$PID
-	within 20 locks_are "$JOBS 1"
-	background second
-	two=$PID
-	within 20 at_least "$MINI2" 1
+	two_that_sleep
 	start=$SECONDS status=0
 	kill -INT "$one"
 	wait "$one" || status=$?

@@ -7,25 +7,6 @@ page() { # page VARIANT: makes VARIANT.html of tests/results.py
 	ungil bench --from "$1.json" --html "$1.html" >table
 }
 
-# look [--switch] PAGE...: what the browser saw, one JSON object a line, in the file seen
-look() {
-	command -v chromedriver >/dev/null || skip "no chromedriver"
-	TMPDIR=$BATS_TEST_TMPDIR timeout -k 5 90 python3 "$TESTS/browser.py" "$@" >seen || {
-		[ $? -ne 77 ] || skip "$(cat seen)"
-		fail "the browser failed: $(tail -n 3 seen)"
-	}
-}
-
-# seen COUNT EXPRESSION: there are COUNT views, and the Python expression about one, `v`, is true of each
-seen() {
-	python3 -c '
-import json, sys
-views = [json.loads(line) for line in open("seen")]
-assert len(views) == int(sys.argv[1]), f"{len(views)} views"
-for v in views:
-    assert eval(sys.argv[2]), f"not so: {sys.argv[2]}\n{json.dumps(v, indent=1)}"' "$@"
-}
-
 @test "phone and desktop, light and dark, paper: drawn, no request, no complaint, nothing cut off, readable" {
 	page pair
 	[ "$(stat -c %s pair.html)" -le $((400 * 1024)) ] || fail "too big"
