@@ -62,6 +62,24 @@ static const char *verb_elsewhere(const char *name)
     return NULL;
 }
 
+int verb_action(const char *verb, const struct action *actions, size_t n,
+                const struct strv *operands, bool *unknown)
+{
+    autostrv rest = {0};
+    autostr names = {0};
+    for (size_t i = 1; i < operands->n; i++)
+        strv_add(&rest, operands->v[i]);
+    *unknown = false;
+    for (size_t i = 0; i < n; i++) {
+        if (operands->n > 0 && strcmp(actions[i].name, operands->v[0]) == 0)
+            return actions[i].run(&rest);
+        str_addf(&names, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", actions[i].name);
+    }
+    *unknown = true;
+    return operands->n > 0 ? fail(E_USAGE, "%s: there is no \"%s\"", verb, operands->v[0])
+                           : fail(E_USAGE, "%s: %s?", verb, names.s);
+}
+
 int verb_unknown(const char *name)
 {
     if (*name == '-')

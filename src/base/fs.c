@@ -93,6 +93,15 @@ int fs_mkdtemp(const char *dir, const char *prefix, char **path)
     return 0;
 }
 
+ssize_t fs_read_fd(int fd, void *buf, size_t size)
+{
+    ssize_t n;
+    do
+        n = read(fd, buf, size);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 int fs_read(const char *path, char **data, size_t *size)
 {
     autofd fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -102,9 +111,7 @@ int fs_read(const char *path, char **data, size_t *size)
     autostr out = {0};
     char buf[16384];
     ssize_t n;
-    while ((n = read(fd, buf, sizeof buf)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while ((n = fs_read_fd(fd, buf, sizeof buf)) != 0) {
         if (n < 0)
             return fail_errno(E_FAILED, "cannot read %s", path);
         str_addn(&out, buf, (size_t)n);
@@ -233,9 +240,7 @@ static int copy_bytes(int in, int out)
 #endif
     char buf[65536];
     ssize_t n;
-    while ((n = read(in, buf, sizeof buf)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while ((n = fs_read_fd(in, buf, sizeof buf)) != 0) {
         if (n < 0 || fs_write_all(out, buf, (size_t)n) < 0)
             return -1;
     }

@@ -30,6 +30,7 @@ int fs_mkdtemp(const char *dir, const char *prefix, char **path);
  * does not exist (E_NOTFOUND); other failures record one. fs_read gives the length too. */
 int fs_read_text(const char *path, char **text);
 int fs_read(const char *path, char **data, size_t *size);
+ssize_t fs_read_fd(int fd, void *buf, size_t size); /* read(2), again after a signal */
 
 /* Where `n` bytes of `needle` stand in a file, at or behind *offset: read in pieces, so that a
  * large file costs no memory. 1 with *offset set, 0 when there are none. */

@@ -23,4 +23,13 @@ extern const size_t n_verbs;
 const struct verb *verb_find(const char *name); /* NULL: there is none */
 int verb_unknown(const char *name);             /* E_USAGE, with the nearest verb */
 
+/* What stands behind the name of a verb that has several actions, as in "recipe list". */
+struct action {
+    const char *name;
+    int (*run)(const struct strv *operands); /* those behind the action's name */
+};
+/* Runs the action that the first operand names. *unknown: there is none of that name (E_USAGE). */
+int verb_action(const char *verb, const struct action *actions, size_t n,
+                const struct strv *operands, bool *unknown);
+
 #endif

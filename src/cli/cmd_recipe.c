@@ -210,19 +210,11 @@ static int recipe_verb_check(const struct strv *which)
 
 static int run(const struct strv *operands)
 {
-    static const struct {
-        const char *name;
-        int (*run)(const struct strv *operands);
-    } actions[] = {
+    static const struct action actions[] = {
         {"list", recipe_verb_list}, {"show", recipe_verb_show}, {"check", recipe_verb_check}};
-    autostrv rest = {0};
-    for (size_t i = 1; i < operands->n; i++)
-        strv_add(&rest, operands->v[i]);
-    for (size_t i = 0; operands->n > 0 && i < lengthof(actions); i++)
-        if (strcmp(actions[i].name, operands->v[0]) == 0)
-            return actions[i].run(&rest);
-    return see_uses(operands->n > 0 ? fail(E_USAGE, "recipe: there is no \"%s\"", operands->v[0])
-                                    : fail(E_USAGE, "recipe: list, show or check?"));
+    bool unknown;
+    int rc = verb_action("recipe", actions, lengthof(actions), operands, &unknown);
+    return unknown ? see_uses(rc) : rc;
 }
 
 const struct verb cmd_recipe = {

@@ -276,21 +276,13 @@ static int training_verb_remove(const struct strv *operands)
 
 static int run(const struct strv *operands)
 {
-    static const struct {
-        const char *name;
-        int (*run)(const struct strv *operands);
-    } actions[] = {{"list", training_verb_list},
-                   {"export", training_verb_export},
-                   {"import", training_verb_import},
-                   {"remove", training_verb_remove}};
-    autostrv rest = {0};
-    for (size_t i = 1; i < operands->n; i++)
-        strv_add(&rest, operands->v[i]);
-    for (size_t i = 0; operands->n > 0 && i < lengthof(actions); i++)
-        if (strcmp(actions[i].name, operands->v[0]) == 0)
-            return actions[i].run(&rest);
-    return see_uses(operands->n > 0 ? fail(E_USAGE, "training: there is no \"%s\"", operands->v[0])
-                                    : fail(E_USAGE, "training: list, export, import or remove?"));
+    static const struct action actions[] = {{"list", training_verb_list},
+                                            {"export", training_verb_export},
+                                            {"import", training_verb_import},
+                                            {"remove", training_verb_remove}};
+    bool unknown;
+    int rc = verb_action("training", actions, lengthof(actions), operands, &unknown);
+    return unknown ? see_uses(rc) : rc;
 }
 
 const struct verb cmd_training = {

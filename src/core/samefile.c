@@ -15,9 +15,7 @@ static ssize_t read_full(int fd, char *buf, size_t size)
 {
     size_t have = 0;
     while (have < size) {
-        ssize_t n = read(fd, buf + have, size - have);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = fs_read_fd(fd, buf + have, size - have);
         if (n < 0)
             return -1;
         if (n == 0)

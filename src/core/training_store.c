@@ -296,9 +296,7 @@ int training_copy(const char *from, int fd, const char *to, unsigned long long *
     ssize_t n;
     int rc = 0;
     *size = 0;
-    while (rc == 0 && (n = read(in, buf, sizeof buf)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while (rc == 0 && (n = fs_read_fd(in, buf, sizeof buf)) != 0) {
         if (n < 0) {
             rc = fail_errno(E_FAILED, "cannot read %s", from);
             break;

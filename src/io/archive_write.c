@@ -76,9 +76,7 @@ static int add_data(const struct packing *p, const char *path, int fd, off_t siz
 {
     char buf[65536];
     ssize_t n;
-    while ((n = read(fd, buf, sizeof buf)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while ((n = fs_read_fd(fd, buf, sizeof buf)) != 0) {
         if (n < 0)
             return fail_errno(E_FAILED, "cannot read %s", path);
         if (archive.write_data(p->writer, buf, (size_t)n) != (la_ssize_t)n)

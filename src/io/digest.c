@@ -75,9 +75,7 @@ int digest_file(const char *path, char hex[SHA256_HEX])
     struct digest *d = digest_new();
     char buf[65536];
     ssize_t n;
-    while ((n = read(fd, buf, sizeof buf)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while ((n = fs_read_fd(fd, buf, sizeof buf)) != 0) {
         if (n < 0)
             break;
         digest_add(d, buf, (size_t)n);

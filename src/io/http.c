@@ -119,9 +119,7 @@ static int read_part(struct download *d)
     char buf[65536];
     ssize_t n;
     d->digest = digest_new();
-    while ((n = read(d->fd, buf, sizeof buf)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
+    while ((n = fs_read_fd(d->fd, buf, sizeof buf)) != 0) {
         if (n < 0)
             return fail_errno(E_FAILED, "cannot read %s", d->part);
         digest_add(d->digest, buf, (size_t)n);

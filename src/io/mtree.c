@@ -101,9 +101,7 @@ static int add_data(struct archive_mtree *m, const char *path, off_t size)
         return fail_errno(E_FAILED, "cannot read %s", path);
     off_t left = size;
     for (;;) {
-        ssize_t n = read(fd, m->buffer, BUFFER_SIZE);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = fs_read_fd(fd, m->buffer, BUFFER_SIZE);
         if (n < 0)
             return fail_errno(E_FAILED, "cannot read %s", path);
         if (n == 0)
