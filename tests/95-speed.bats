@@ -60,12 +60,12 @@ assert_no_connection() { # ARGUMENT...: of ungil
 	real_pair
 	local source=()
 	if [ -z "${UNGIL_TEST_PAIR:-}" ]; then source=(--source "$(cat "$BUILD/real-pair/tarball")"); fi
-	assert_takes_5_ms "$UNGIL" install "$REAL" "${source[@]}"
+	assert_takes_5_ms "$UNGIL" install "$REAL" --preset quick "${source[@]}"
 }
 
 @test "real: a second install of the same opens no connection" {
 	real_pair
-	assert_no_connection install "$REAL"
+	assert_no_connection install "$REAL" --preset quick
 }
 
 @test "real: hashlib lets go of the GIL for 9000 bytes, and not for 900" {
