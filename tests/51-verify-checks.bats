@@ -194,7 +194,7 @@ wrapped() {
 
 @test "--timeout ends a program that does not end; the answers before it stay" {
 	own_pair
-	startup 'import time, os; os.environ.get("HOME") and "modules" in " ".join(sys.orig_argv) and time.sleep(60)'
+	startup 'import time, os; os.environ.get("HOME") and "modules.py" in " ".join(sys.orig_argv) and time.sleep(60)'
 	local start=$SECONDS
 	run --separate-stderr ungil verify --json --timeout 6 --check gil-off,module "${REAL}t"
 	assert_exit 1
