@@ -196,10 +196,10 @@ wrapped() {
 	own_pair
 	startup 'import time, os; os.environ.get("HOME") and "modules.py" in " ".join(sys.orig_argv) and time.sleep(60)'
 	local start=$SECONDS
-	run --separate-stderr ungil verify --json --timeout 6 --check gil-off,module "${REAL}t"
+	run --separate-stderr ungil verify --json --timeout 2 --check gil-off,module "${REAL}t"
 	assert_exit 1
-	[ $((SECONDS - start)) -lt 20 ]
-	query 'checks["gil-off"]["verdict"] == "pass" and "did not end within 6 s" in checks["modules"]["reason"]'
+	[ $((SECONDS - start)) -lt 8 ]
+	query 'checks["gil-off"]["verdict"] == "pass" and "did not end within 2 s" in checks["modules"]["reason"]'
 }
 
 @test "a cgroup's quota of half a CPU: inconclusive, and it says so" {
