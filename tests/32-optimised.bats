@@ -10,6 +10,19 @@ setup() {
 log_of() { find "$XDG_CACHE_HOME/ungil/log" -name "$1"; }
 # training NAME KEY: of its receipt
 training() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["build"]["training"][sys.argv[2]])' "$UNGIL_ROOT/versions/$1/ungil.json" "$2"; }
+# its static library has the optimised code, and not the program's main()
+has_library() { # NAME
+	local library
+	library=$(find "$UNGIL_ROOT/versions/$1/lib" -name 'libpython*.a' | head -n 1)
+	run nm "$library"
+	assert_exit 0
+	assert_output --partial ' T stub_main'
+	refute_output --partial ' T main'
+	echo 'int stub_main(int, char **); int main(int c, char **v) { return stub_main(c, v); }' >embed.c
+	gcc -o embed embed.c "$library"
+	run ./embed -V
+	assert_output 'Python 3.99.1'
+}
 release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 
 @test "the interpreter is instrumented, trained and optimised; the receipt says so" {
@@ -61,15 +74,31 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 @test "the static library holds machine code of the same optimisation, and no main()" {
 	release 3.99.1t
 	assert_exit 0
-	library=$(find "$UNGIL_ROOT/versions/3.99.1t/lib" -name 'libpython*.a' | head -n 1)
-	run nm "$library"
+	has_library 3.99.1t
+}
+
+@test "so does that of a release that is linked in one partition, as those up to 3.13 are" {
+	knob lto-partition-none
+	release 3.99.1t --keep-build
 	assert_exit 0
-	assert_output --partial ' T stub_main'
-	refute_output --partial ' T main'
-	echo 'int stub_main(int, char **); int main(int c, char **v) { return stub_main(c, v); }' >embed.c
-	gcc -o embed embed.c "$library"
-	run ./embed -V
-	assert_output 'Python 3.99.1'
+	run grep -e '-flto-partition=none.* -o python' "$(log_of 3.99.1t-make.log)"
+	assert_exit 0
+	has_library 3.99.1t
+	run find "$XDG_CACHE_HOME/ungil/build" -name 'python.lto*' # what the link left for it
+	assert_output ''
+}
+
+@test "a compiler that does not keep what it linked: said, exit 6" {
+	cat >cc <<-'END'
+		#!/bin/bash
+		for a; do shift; [ "$a" = -save-temps ] || set -- "$@" "$a"; done
+		exec gcc "$@"
+	END
+	chmod +x cc
+	CC=$PWD/cc release 3.99.1t
+	assert_exit 6
+	assert_output --partial 'the link left no object'
+	assert_file_not_exist "$UNGIL_ROOT/bin/python3.99t"
 }
 
 @test "of a build with a shared library, that is what is optimised when it is linked, and the static one is made of it" {
