@@ -192,11 +192,7 @@ int proc_spawn(struct proc *p, const struct strv *argv, const struct proc_opts *
         return fail_errno(E_FAILED, "cannot start %s", program);
     setpgid(pid, pid);
     int why;
-    ssize_t n;
-    do
-        n = read(in, &why, sizeof why);
-    while (n < 0 && errno == EINTR);
-    if (n == (ssize_t)sizeof why) {
+    if (fs_read_fd(in, &why, sizeof why) == (ssize_t)sizeof why) {
         waitpid(pid, NULL, 0);
         errno = why;
         return fail_errno(E_FAILED, "cannot start %s%s%s", program, opts->cwd ? " in " : "",

@@ -3,7 +3,6 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "io/digest.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <stdio.h>

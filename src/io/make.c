@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/str.h"
 
 /* What Linux keeps in a pipe that nobody asked to be larger; POSIX promises 512. */
@@ -33,11 +34,7 @@ int jobserver_open(struct jobserver *j, int jobs)
 bool jobserver_take(struct jobserver *j)
 {
     char token;
-    ssize_t n;
-    do
-        n = read(j->rfd, &token, 1);
-    while (n < 0 && errno == EINTR);
-    return n == 1;
+    return fs_read_fd(j->rfd, &token, 1) == 1;
 }
 
 void jobserver_give(struct jobserver *j)

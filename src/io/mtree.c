@@ -1,7 +1,6 @@
 /* Manifests in mtree(5) by libarchive, see archive.h. */
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
