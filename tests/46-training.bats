@@ -148,7 +148,7 @@ key() { ls "$STORE"; }
 	assert_exit 0
 	refute_regex "$(stages)" 'freeze|train'
 	assert_equal "$(training 3.99.1t tests "$PWD/second")" "6 of 6"
-	for pid in $(processes_left); do kill -9 "$pid" || true; done # jobs of the killed one
+	kill_what_is_left # jobs of the killed one
 }
 
 @test "clean leaves it alone, clean --training takes only it, clean --all everything" {

@@ -144,7 +144,7 @@ two_that_sleep() {
 	for pid in $(processes_left); do
 		[ "$(awk '{ print $3 }' "/proc/$pid/stat")" != T ] # what stood still has gone with it
 	done
-	for pid in $(processes_left); do kill -9 "$pid" || true; done # jobs of the killed one
+	kill_what_is_left # jobs of the killed one
 }
 
 @test "Ctrl-C while a build stands still for another: it is gone within two seconds" {

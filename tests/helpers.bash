@@ -75,6 +75,12 @@ common_teardown() {
 setup() { common_setup; }
 teardown() { common_teardown; }
 
+# Ends what a test left on purpose, so that the teardown does not complain of it.
+kill_what_is_left() {
+	local pid
+	for pid in $(processes_left); do kill -9 "$pid" || true; done
+}
+
 # The process ids of whatever works in this test's directory, or has its program there; the servers apart.
 processes_left() {
 	local p pid where
