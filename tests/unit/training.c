@@ -301,7 +301,7 @@ static void near_misses(void)
         with("version=gcc 12.2.0\nrelease=12", "version=gcc 13.1\nrelease=13");
     autofree char *far = xasprintf("%sextra=1\nmore=2\nEXTRA_CFLAGS=-g\nBASECFLAGS=\n", text_a);
     save(far, "two");
-    autofree char *note_a = explained(compiler), *line = entry_path(key_a, "");
+    autofree char *note_a = explained(compiler);
     autofree char *expected =
         xasprintf("3.14.7t: training anew: the nearest training data (%.12s) differs: compiler "
                   "version gcc 12.2.0 there, gcc 13.1 here; compiler release 12 there, 13 here",
