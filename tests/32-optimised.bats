@@ -71,6 +71,14 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output ''
 }
 
+@test "compilers and linkers leave nothing in the caller's TMPDIR: not gcc's makefiles for the last link either" {
+	mkdir tmp
+	TMPDIR=$PWD/tmp release 3.99.1t
+	assert_exit 0
+	run ls -A tmp
+	assert_output ''
+}
+
 @test "the static library holds machine code of the same optimisation, and no main()" {
 	release 3.99.1t
 	assert_exit 0

@@ -39,12 +39,28 @@ static bool stage_is_parallel(enum stage stage)
     return stage >= STAGE_FREEZE && stage <= STAGE_MAKE;
 }
 
+/* A compiler that is killed, and gcc's link-time optimiser always, leave temporary files: they go with the build. Not for
+ * training, whose tests bind Unix sockets there: their paths have at most 108 bytes. */
+static int keep_temporary_files(const struct pipeline *p, struct strv *env)
+{
+    if (p->stage == STAGE_COPY || p->stage == STAGE_TRAIN)
+        return 0;
+    autofree char *dir = path_join(p->dir, "ungil-tmp");
+    int rc = fs_mkdirs(dir, 0755);
+    if (rc == 0)
+        env_set(env, "TMPDIR", dir);
+    return rc;
+}
+
 static int spawn(struct pipeline *p, const struct strv *argv)
 {
     autofree char *line = strv_join(argv, " ");
     dprintf(p->log, "+ %s\n", line);
     autostrv env = {0};
     strv_addv(&env, &p->env);
+    int rc = keep_temporary_files(p, &env);
+    if (rc < 0)
+        return rc;
     struct proc_opts o = PROC_OPTS_INIT;
     o.cwd = p->stage == STAGE_COPY ? NULL : p->dir;
     o.out = o.err = p->log;
