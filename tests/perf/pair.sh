@@ -11,12 +11,14 @@
 #   again   one into another root, with what is kept: configure's answers, training data, ccache's objects where they
 #           were filled; no source, no build directory
 #   plain   the plain sequence
+#   pyenv   only where PYTHON_BUILD names the program python-build: the same pair by it, as its users call it, so with
+#           its own options (test modules, pip) and, for release, those of an optimised build
 # Each with the share of the CPUs that nobody used, and the most memory: of all processes of the build together (RSS,
 # so that pages of several count several times) and of ungil itself.
 #
 # Without an archive, CPython 3.13 is taken from Debian's source package. Environment: JOBS (default: all CPUs),
-# KEEP=1 keeps the directory, ORDER, TMPDIR, PLAIN="WALL CPU" (seconds of an earlier plain sequence on this machine,
-# instead of measuring it).
+# KEEP=1 keeps the directory, ORDER, TMPDIR, PYTHON_BUILD (.../plugins/python-build/bin/python-build of a pyenv),
+# PLAIN="WALL CPU" (seconds of an earlier plain sequence on this machine, instead of measuring it).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 UNGIL=$(readlink -f "${UNGIL:-$here/../../build/ungil}")
@@ -36,6 +38,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 export CCACHE_DIR=$work/ccache
 TIMEFORMAT='%R %U %S'
 command -v ccache >/dev/null || order=${order/fill/}
+[ -z "${PYTHON_BUILD:-}" ] || order+=' pyenv'
 order=${ORDER:-$order}
 
 # What is run here gets the signals that a background process of a script ignores: training needs them.
@@ -53,6 +56,18 @@ plain() {
 				run make -j"$jobs" &&
 				run make install TESTSUBDIRS=
 		) >"$work/plain$v.log" 2>&1 </dev/null || return 1
+	done
+}
+# A definition of one's own, like those that it has: it may know this release not yet, and would ask the network.
+pyenv() {
+	local v definition=$work/$release series=${release%.*}
+	mkdir "$work/pyenv" && cp "$archive" "$work/pyenv/Python-$release.tar.xz" || return 1
+	echo "install_package Python-$release file://$work/pyenv/Python-$release.tar.xz standard verify_py${series/./} copy_python_gdb ensurepip" >"$definition"
+	for v in '' t; do
+		# shellcheck disable=SC2086 # a setting, or none
+		run env PYTHON_BUILD_CACHE_PATH="$work/pyenv" PYTHON_CONFIGURE_OPTS="$flags" MAKE_OPTS="-j$jobs" \
+			TMPDIR="$work" ${v:+PYTHON_BUILD_FREE_THREADING=1} \
+			"$PYTHON_BUILD" "$definition" "$work/by-pyenv/$release$v" >"$work/pyenv$v.log" 2>&1 </dev/null || return 1
 	done
 }
 by_ungil() { # ROOT [OPTION]
@@ -122,7 +137,9 @@ for which in $order; do
 	fi
 done
 for which in cold again; do
-	wall=${which}_wall cpu=${which}_cpu
-	[ -z "${!wall:-}" ] || [ -z "${plain_wall:-}" ] ||
-		awk "BEGIN { printf \"%-6s / plain: wall %.2f   CPU %.2f\n\", \"$which\", ${!wall} / $plain_wall, ${!cpu} / $plain_cpu }"
+	for other in plain pyenv; do
+		wall=${which}_wall cpu=${which}_cpu other_wall=${other}_wall other_cpu=${other}_cpu
+		[ -z "${!wall:-}" ] || [ -z "${!other_wall:-}" ] ||
+			awk "BEGIN { printf \"%-6s / $other: wall %.2f   CPU %.2f\n\", \"$which\", ${!wall} / ${!other_wall}, ${!cpu} / ${!other_cpu} }"
+	done
 done
