@@ -109,6 +109,22 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_file_not_exist "$UNGIL_ROOT/bin/python3.99t"
 }
 
+@test "a compiler that cannot do link-time optimisation: said before anything is compiled, exit 6" {
+	cat >cc <<-'END' # as one whose lto-wrapper is not there
+		#!/bin/bash
+		case " $* " in *" -c "*) ;; *" -flto"*) echo "/usr/bin/ld: error: could not run lto-wrapper" >&2 && exit 1 ;; esac
+		exec gcc "$@"
+	END
+	chmod +x cc
+	CC=$PWD/cc release 3.99.1t
+	assert_exit 6
+	assert_output --partial "the C compiler \"$PWD/cc\" (CC) cannot do link-time optimisation: /usr/bin/ld: error: could not run lto-wrapper"
+	assert_output --partial '"--preset quick" does without'
+	refute_output --partial ': instrument'
+	CC=$PWD/cc run ungil install 3.99.1t --preset quick --no-bench
+	assert_exit 0
+}
+
 @test "of a build with a shared library, that is what is optimised when it is linked, and the static one is made of it" {
 	cat >>"$RECIPE" <<-'END'
 

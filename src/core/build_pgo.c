@@ -153,6 +153,42 @@ static void go_back(struct pipeline *p)
     p->resumed = false;
 }
 
+enum { TRIAL_SECONDS = 60, TRIAL_OUTPUT = 64 << 10 };
+
+/* Does the compiler link what it optimises when it links? configure asks only whether it takes the
+ * option, and make finds out after all that is done before the last link: a compiler that lacks its
+ * lto-wrapper, a clang without a linker for it. */
+static int try_lto(struct pipeline *p, const char *cflags, const char *ldflags)
+{
+    static const char program[] = "int main(void)\n{\n    return 0;\n}\n";
+    const char *cc = p->build->cc ? p->build->cc : "cc";
+    autofree char *source = path_join(p->dir, "ungil-lto.c"),
+                  *made = path_join(p->dir, "ungil-lto");
+    autofree char *said = NULL;
+    int rc = fs_write_atomic(source, program, strlen(program), 0644), status = 0;
+    if (rc < 0)
+        return rc;
+    autostrv argv = {0};
+    strv_split(&argv, cc);
+    strv_split(&argv, cflags);
+    strv_split(&argv, "ungil-lto.c -o ungil-lto");
+    strv_split(&argv, ldflags);
+    struct proc_opts o = PROC_OPTS_INIT;
+    o.cwd = p->dir;
+    o.env = &p->env;
+    rc = proc_capture(&argv, &o, TRIAL_SECONDS, TRIAL_OUTPUT, &said, &status);
+    unlink(made);
+    unlink(source);
+    if (rc < 0 || proc_ok(status))
+        return rc;
+    char *line = str_trim(said);
+    rc = fail(E_BUILD, "the C compiler \"%s\" (CC) cannot do link-time optimisation: %.*s", cc,
+              (int)strcspn(line, "\n"), line);
+    return err_hint(
+        rc,
+        "it may lack a part, or its linker: CC names another one; \"--preset quick\" does without");
+}
+
 int pgo_decide(struct pipeline *p)
 {
     autofree char *path = path_join(p->dir, "Makefile"), *makefile = NULL;
@@ -169,8 +205,12 @@ int pgo_decide(struct pipeline *p)
     p->o.lto = has_word(flags, "-flto");
     p->o.gcc = compiler && !strstr(compiler, "clang");
     p->o.slim = p->o.lto && p->o.gcc;
-    if (!p->o.pgo)
-        return 0;
+    if (p->o.lto && p->stage == STAGE_CONFIGURE) {
+        autofree char *ldflags = makefile_value(makefile, "CONFIGURE_LDFLAGS_NODIST");
+        rc = try_lto(p, flags, ldflags);
+    }
+    if (rc < 0 || !p->o.pgo)
+        return rc;
     rc = make_key(p, makefile);
     if (rc < 0)
         return rc;

@@ -39,8 +39,9 @@ static bool stage_is_parallel(enum stage stage)
     return stage >= STAGE_FREEZE && stage <= STAGE_MAKE;
 }
 
-/* A compiler that is killed, and gcc's link-time optimiser always, leave temporary files: they go with the build. Not for
- * training, whose tests bind Unix sockets there: their paths have at most 108 bytes. */
+/* A compiler that is killed, and gcc's link-time optimiser always, leave temporary files: they go
+ * with the build. Not for training, whose tests bind Unix sockets there: their paths have at most
+ * 108 bytes. */
 static int keep_temporary_files(const struct pipeline *p, struct strv *env)
 {
     if (p->stage == STAGE_COPY || p->stage == STAGE_TRAIN)
