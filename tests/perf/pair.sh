@@ -71,7 +71,8 @@ pyenv() {
 	done
 }
 by_ungil() { # ROOT [OPTION]
-	XDG_CACHE_HOME=$work/cache run "$UNGIL" install "$release" --preset "$preset" --source "$archive" \
+	# An archive of one's own may be one that no recipe pins.
+	XDG_CACHE_HOME=$work/cache run "$UNGIL" install "$release" --preset "$preset" --source "$archive" --unpinned \
 		--root "$work/$1" --jobs "$jobs" --no-bench --timings "$work/$1.json" "${@:2}" >"$work/$1.log" 2>&1 </dev/null
 }
 cold() { by_ungil cold; }
