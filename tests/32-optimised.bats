@@ -79,6 +79,15 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output ''
 }
 
+@test "bytecode is compiled beside a cache with a long path, too: sockets in TMPDIR have short ones" {
+	XDG_CACHE_HOME=$PWD/$(printf 'c%.0s' {1..120})
+	release 3.99.1
+	assert_exit 0
+	run grep -h -e compileall -e AF_UNIX "$XDG_CACHE_HOME"/ungil/log/3.99.1*-install.log
+	assert_output --partial ' -m compileall '
+	refute_output --partial AF_UNIX
+}
+
 @test "the static library holds machine code of the same optimisation, and no main()" {
 	release 3.99.1t
 	assert_exit 0

@@ -40,11 +40,11 @@ static bool stage_is_parallel(enum stage stage)
 }
 
 /* A compiler that is killed, and gcc's link-time optimiser always, leave temporary files: they go
- * with the build. Not for training, whose tests bind Unix sockets there: their paths have at most
- * 108 bytes. */
+ * with the build. Not where Python runs, whose multiprocessing binds Unix sockets there: their
+ * paths have at most 108 bytes. */
 static int keep_temporary_files(const struct pipeline *p, struct strv *env)
 {
-    if (p->stage == STAGE_COPY || p->stage == STAGE_TRAIN)
+    if (p->stage == STAGE_COPY || p->stage == STAGE_TRAIN || p->stage == STAGE_INSTALL)
         return 0;
     autofree char *dir = path_join(p->dir, "ungil-tmp");
     int rc = fs_mkdirs(dir, 0755);
