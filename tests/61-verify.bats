@@ -35,6 +35,15 @@ undeclared() {
 	assert_success
 }
 
+@test "where bytecode is missing, proving writes none: a program that embeds the interpreter neither" {
+	own_pair
+	find "$PREFIX" -name __pycache__ -prune -exec rm -rf {} +
+	run ungil verify "${REAL}t"
+	assert_line --regexp '^ +pass +embed-config '
+	run find "$PREFIX" -name '*.pyc'
+	assert_output ''
+}
+
 @test "an extension that does not declare itself is named, wherever it lies" {
 	own_pair
 	undeclared sneaky

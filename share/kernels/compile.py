@@ -82,6 +82,7 @@ int main(int argc, char **argv)
     PyConfig config;
     PyConfig_InitIsolatedConfig(&config);
     config.site_import = 0;
+    config.write_bytecode = 0; /* the prefix's files are in the manifest */
     PyStatus status = PyConfig_SetBytesString(&config, &config.program_name, argv[0]);
     if (!PyStatus_Exception(status) && argc > 2) /* a prefix that was moved, as the manual says */
         status = PyConfig_SetBytesString(&config, &config.home, argv[2]);
