@@ -194,6 +194,65 @@ names() { ungil list --json | python3 -c 'import json, sys; print(*(i["name"] fo
 	assert_output --partial "\"cc\": \"$PWD/tools/mycc\""
 }
 
+# better: the recipe has a preset that is better than release where clang 19 and mini-llvm 19 are
+better() {
+	sed -i 's/^\[preset release\]$/&\nbetter = fast/' "$RECIPE"
+	cat >>"$RECIPE" <<-'END'
+
+		[preset fast]
+		configure = --enable-optimizations
+		environment = MINI_CFLAGS=-DFAST
+		compiler = clang>=19
+		needs = mini-llvm>=19
+		packages = apt:clang-19,mini-llvm-19
+	END
+}
+
+@test "the better preset is taken where what it needs is here: said, in the receipt, and no other build the next time" {
+	better
+	tool clang-19 "Debian clang version 19.1.7"
+	tool mini-llvm-19 "Mini LLVM version 19.1.7"
+	add 3.99.1 --preset release
+	assert_line "preset fast instead of release: clang-19 is here; with CC=gcc in the environment it is release"
+	run ungil show --json 3.99.1t
+	assert_output --partial '"preset": "fast"'
+	assert_output --partial '"cc": "clang-19"'
+	assert_output --partial '"configure": "CC=clang-19 MINI_CFLAGS=-DFAST ./configure'
+	run ungil show 3.99.1t
+	assert_line '3.99.1t: CPython 3.99.1, free-threaded, preset fast'
+	assert_line --regexp '^ +compiler +Debian clang version 19.1.7$'
+	made=$(stat -c %Y "$UNGIL_ROOT/versions/3.99.1t/ungil.json")
+	add 3.99.1 --preset release
+	refute_output --partial ': make'
+	assert_equal "$(stat -c %Y "$UNGIL_ROOT/versions/3.99.1t/ungil.json")" "$made"
+}
+
+@test "the better preset is left where something is missing, CC says otherwise, or a variant is built in its own way" {
+	better
+	no_compiler
+	tool cc "gcc (Debian 12.2.0-14) 12.2.0, Free Software Foundation"
+	check() { # check NAME PRESET
+		run ungil install "$1" --preset release --no-bench
+		assert_exit 0
+		run ungil show --json "$1"
+		assert_output --partial "\"preset\": \"$2\""
+	}
+	tool clang "Debian clang version 19.1.7" # of which the name tells no version
+	tool mini-llvm-19 "Mini LLVM version 19.1.7"
+	check 3.99.1 release
+	mv tools/clang tools/clang-20
+	check 3.99.1t release
+	mv tools/mini-llvm-19 tools/mini-llvm-20
+	CC=cc check 3.99.1t release
+	check 3.99.1d release
+	check 3.99.1t fast
+	rm tools/clang-20
+	run ungil install 3.99.1 --preset fast --no-bench
+	assert_exit 6
+	assert_output --partial "3.99, preset fast, is built with clang 19 or later, which is not in PATH"
+	assert_output --partial "mini-llvm-19"
+}
+
 @test "what a variant sets reaches its whole build, before what the caller sets" {
 	MINI_CFLAGS=-DMINE add 3.99.1d
 	run cat "$XDG_CACHE_HOME/ungil/log/3.99.1d-make.log"
@@ -291,6 +350,12 @@ names() { ungil list --json | python3 -c 'import json, sys; print(*(i["name"] fo
 		run ungil recipe check bad.ini
 		assert_exit 2
 		assert_output --regexp "\[variant bad\].* suffix"
+	done
+	for bad in 'better = faster' 'better = quick' 'compiler = clang 19' 'needs = a b<3'; do
+		printf '\n[preset bad]\n%s\n' "$bad" | cat "$RECIPE" - >bad.ini
+		run ungil recipe check bad.ini
+		assert_exit 2
+		assert_output --partial "[preset bad] ${bad%% *}"
 	done
 	for bad in 'compiler = clang 19' 'compiler = clang>19' 'compiler = /usr/bin/clang' 'needs = a b<3' 'packages = clang-19'; do
 		printf '\n[variant bad]\nsuffix = -bad\n%s\n' "$bad" | cat "$RECIPE" - >bad.ini

@@ -73,11 +73,12 @@ static json_t *variants_json(const struct recipe *r)
     for (size_t i = 0; i < r->n_variants; i++) {
         const struct variant *v = &r->variants[i];
         json_array_append_new(
-            array, json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "id", v->id, "suffix",
-                             v->suffix, "free_threaded", v->free_threaded, "configure",
-                             texts_json(&v->configure), "environment", texts_json(&v->environment),
-                             "compiler", text_json(v->compiler), "needs", texts_json(&v->needs),
-                             "packages", texts_json(&v->packages)));
+            array,
+            json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "id", v->id, "suffix", v->suffix,
+                      "free_threaded", v->free_threaded, "configure", texts_json(&v->configure),
+                      "environment", texts_json(&v->environment), "compiler",
+                      text_json(v->tools.compiler), "needs", texts_json(&v->tools.needs),
+                      "packages", texts_json(&v->tools.packages)));
     }
     return array;
 }
@@ -88,10 +89,13 @@ static json_t *presets_json(const struct recipe *r)
     for (size_t i = 0; i < r->n_presets; i++) {
         const struct preset *p = &r->presets[i];
         json_array_append_new(
-            array, json_pack("{s:s, s:o, s:o, s:b, s:b, s:o}", "id", p->id, "configure",
-                             texts_json(&p->configure), "environment", texts_json(&p->environment),
-                             "precompile_headers", p->precompile_headers, "debug_info",
-                             p->debug_info, "share_objects", texts_json(&p->share_objects)));
+            array, json_pack("{s:s, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:s?}", "id", p->id,
+                             "configure", texts_json(&p->configure), "environment",
+                             texts_json(&p->environment), "precompile_headers",
+                             p->precompile_headers, "debug_info", p->debug_info, "share_objects",
+                             texts_json(&p->share_objects), "compiler",
+                             text_json(p->tools.compiler), "needs", texts_json(&p->tools.needs),
+                             "packages", texts_json(&p->tools.packages), "better", p->better));
     }
     return array;
 }
@@ -130,18 +134,23 @@ static void show_words(const char *label, const struct strv *words)
     printf("  %-10s %s\n", label, text);
 }
 
+/* Three keys and their values, of what is there. */
+static void show_more(const char *const more[3][2])
+{
+    for (size_t i = 0; i < 3; i++)
+        if (more[i][1] && *more[i][1])
+            printf("  %-10s   %s %s\n", "", more[i][0], more[i][1]);
+}
+
 static void show_variant(const struct variant *v, const char *label)
 {
     autofree char *words = strv_join(&v->configure, " "),
                   *environment = strv_join(&v->environment, " "),
-                  *needs = strv_join(&v->needs, " ");
+                  *needs = strv_join(&v->tools.needs, " ");
     printf("  %-10s %s: suffix \"%s\"%s%s\n", label, v->id, v->suffix, *words ? ", configure " : "",
            words);
-    const char *const more[][2] = {
-        {"environment", environment}, {"compiler", v->compiler}, {"needs", needs}};
-    for (size_t i = 0; i < lengthof(more); i++)
-        if (more[i][1] && *more[i][1])
-            printf("  %-10s   %s %s\n", "", more[i][0], more[i][1]);
+    show_more((const char *const[][2]){
+        {"environment", environment}, {"compiler", v->tools.compiler}, {"needs", needs}});
 }
 
 static void show_recipe(const struct recipe *r)
@@ -160,9 +169,12 @@ static void show_recipe(const struct recipe *r)
         show_variant(&r->variants[i], i ? "" : "variants");
     for (size_t i = 0; i < r->n_presets; i++) {
         const struct preset *p = &r->presets[i];
-        autofree char *words = strv_join(&p->configure, " ");
+        autofree char *words = strv_join(&p->configure, " "),
+                      *needs = strv_join(&p->tools.needs, " ");
         printf("  %-10s %s: configure %s%s\n", i ? "" : "presets", p->id, words,
                p == recipe_preset(r, NULL) ? " (the default)" : "");
+        show_more((const char *const[][2]){
+            {"compiler", p->tools.compiler}, {"needs", needs}, {"better", p->better}});
     }
     for (size_t i = 0; i < r->n_pins; i++) {
         const struct pin *p = &r->pins[i];
@@ -231,10 +243,13 @@ const struct verb cmd_recipe = {
         "environment; it can name its compiler (compiler = clang>=19), other programs that it "
         "needs "
         "(needs = llvm-readobj=19 python3>=3.11) and who ships them (packages = apt:clang-19). The "
-        "comments of the recipes explain every key. In \"show --json\", variants is an array of "
+        "comments of the recipes explain every key. A [preset ID] names what it needs with the "
+        "same keys, and "
+        "with better = ID a preset that is taken instead where this machine has what that one "
+        "needs. In \"show --json\", variants is an array of "
         "objects with id, suffix, free_threaded, configure, environment, compiler (null: any), "
         "needs "
-        "and packages. "
+        "and packages; presets have these three, too, and better. "
         "\"check\" names file, line, section and key of the first mistake: exit status 2.",
     .run = run,
     .options = options,

@@ -43,13 +43,13 @@ static bool have(const char *program)
     return path != NULL;
 }
 
-/* A variant that names its compiler brings its own check (variant_check). */
-static bool need_a_compiler(const struct build *builds, size_t n)
+/* A variant or preset that names its compiler brings its own check (variant_check). */
+static bool need_a_compiler(const struct build *builds, size_t n, const struct preset *preset)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!builds[i].variant->compiler)
+    for (size_t i = 0; i < n && !preset->tools.compiler; i++)
+        if (!builds[i].variant->tools.compiler)
             return true;
-    return n == 0;
+    return n == 0 && !preset->tools.compiler;
 }
 
 static int check_tools(const struct build *builds, size_t n, const struct build_opts *opts)
@@ -62,7 +62,8 @@ static int check_tools(const struct build *builds, size_t n, const struct build_
                       words.v[0]);
         return err_hint(rc, "correct CC, or unset it to use the system's compiler");
     }
-    if (words.n == 0 && need_a_compiler(builds, n) && !have("gcc") && !have("cc") && !have("clang"))
+    if (words.n == 0 && need_a_compiler(builds, n, opts->preset) && !have("gcc") && !have("cc") &&
+        !have("clang"))
         return no_tool("there is no C compiler (gcc, cc or clang) in PATH", "cc");
     if (!have("make"))
         return no_tool("there is no \"make\" in PATH", "make");

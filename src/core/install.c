@@ -272,12 +272,22 @@ static void clean_up(struct install *in)
     timeline_end(o->timeline, "pair");
 }
 
+static void tell_preset(const struct plan *plan)
+{
+    if (plan->preset == plan->asked)
+        return;
+    autofree char *cc = variant_cc(plan->variants[0], plan->preset);
+    note("preset %s instead of %s: %s is here; with CC=gcc in the environment it is %s",
+         plan->preset->id, plan->asked->id, cc, plan->asked->id);
+}
+
 static int provision(struct install *in)
 {
     const struct install_opts *o = in->opts;
     int rc = check_cache(o->cache);
     if (rc < 0)
         return rc;
+    tell_preset(in->plan);
     rc = variant_check(in->plan);
     if (rc < 0)
         return rc;

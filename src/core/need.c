@@ -74,6 +74,15 @@ void need_find(const struct need *need, struct strv *paths)
     }
 }
 
+int need_named_version(const struct need *need, const char *path)
+{
+    const char *base = path_base(path), *digits = base + strlen(need->program);
+    if (!str_starts(base, need->program))
+        return -1;
+    digits += *digits == '-';
+    return isdigit((unsigned char)*digits) ? atoi(digits) : -1;
+}
+
 /* Where the version begins: after "version", or what "gcc (Debian 12.2.0-14) 12.2.0" has after the
  * parenthesis, or the first number that begins a word. NULL: nowhere. */
 static const char *find_version(const char *text)

@@ -23,6 +23,10 @@ char *need_text(const struct need *need);
  * (clang-19, clang19) come before the plain one. Versions are not looked at, no program is run. */
 void need_find(const struct need *need, struct strv *paths);
 
+/* The version in the name of such a program (19: clang-19, clang19), -1: it is called PROGRAM
+ * alone. */
+int need_named_version(const struct need *need, const char *path);
+
 /* What "PROGRAM --version" printed: whether it is such a program, of such a version. `seen` (owned)
  * is the version that was found, NULL when there is none in the text. */
 bool need_is_met(const struct need *need, const char *printed, char **seen);

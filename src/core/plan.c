@@ -58,13 +58,28 @@ static int unknown_id(const struct recipe *r, const char *what, const char *id,
 
 static int choose_preset(struct plan *p, const char *id)
 {
-    p->preset = recipe_preset(p->recipe, id);
+    p->asked = p->preset = recipe_preset(p->recipe, id);
     if (p->preset)
         return 0;
     autofree const char **ids = xcalloc(p->recipe->n_presets, sizeof *ids);
     for (size_t i = 0; i < p->recipe->n_presets; i++)
         ids[i] = p->recipe->presets[i].id;
     return unknown_id(p->recipe, "preset", id, ids, p->recipe->n_presets);
+}
+
+/* The best that this machine can build: of the pair only, because a variant that is built in its
+ * own way was not measured with it, and not against the caller's own CC. */
+static void choose_better(struct plan *p)
+{
+    bool plain = !plan_getenv("CC");
+    for (size_t i = 0; i < p->n_variants; i++)
+        plain = plain && variant_is_plain(p->variants[i]);
+    for (size_t left = p->recipe->n_presets; plain && p->preset->better && left > 0; left--) {
+        const struct preset *better = recipe_preset(p->recipe, p->preset->better);
+        if (!tools_are_here(&better->tools))
+            return;
+        p->preset = better;
+    }
 }
 
 static int no_variant(const struct recipe *r, const char *what, const char *word)
@@ -183,6 +198,8 @@ int plan_make(const char *text, const struct plan_opts *opts, struct plan *out)
     if (rc == 0)
         rc = choose_variants(&p, spec.suffix, opts->variant);
     if (rc == 0)
+        choose_better(&p);
+    if (rc == 0)
         rc = choose_candidates(&p, spec.release);
     spec_free(&spec);
     if (rc < 0) {
@@ -212,14 +229,23 @@ static void add_words(struct str *text, const char *key, const struct strv *word
     str_addf(text, "%s=%s\n", key, joined);
 }
 
-static void add_environment(struct str *text, const struct variant *v)
+/* Nothing for those without: they were installed before there were such keys. */
+static void add_tools(struct str *text, const char *key, const struct tools *tools)
+{
+    if (tools->compiler)
+        str_addf(text, "%s=%s\n", key, tools->compiler);
+    if (tools->needs.n)
+        add_words(text, key, &tools->needs);
+}
+
+static void add_environment(struct str *text, const struct variant *v, const struct preset *preset)
 {
     for (size_t i = 0; plan_environment[i]; i++) {
         const char *value = plan_getenv(plan_environment[i]);
         if (value)
             str_addf(text, "env %s=%s\n", plan_environment[i], value);
     }
-    autofree char *cc = variant_cc(v);
+    autofree char *cc = variant_cc(v, preset);
     autostrv words = {0};
     strv_split(&words, cc ? cc : "gcc");
     autofree char *program = fs_find_program(words.v[0]);
@@ -242,19 +268,17 @@ char *plan_inputs_text(const struct plan *p, const struct pin *pin, const struct
     /* Not of those that are without: they were installed before there were such keys. */
     if (v->environment.n)
         add_words(&text, "variant-environment", &v->environment);
-    if (v->compiler)
-        str_addf(&text, "needs=%s\n", v->compiler);
-    if (v->needs.n)
-        add_words(&text, "needs", &v->needs);
+    add_tools(&text, "needs", &v->tools);
     str_addf(&text, "preset=%s\n", p->preset->id);
     add_words(&text, "preset-configure", &p->preset->configure);
     add_words(&text, "preset-environment", &p->preset->environment);
     if (p->preset->debug_info) /* not a word otherwise: what was installed before has none */
         str_add(&text, "debug-info=1\n");
+    add_tools(&text, "preset-needs", &p->preset->tools);
     add_words(&text, "require", &p->recipe->required);
     add_words(&text, "optional", &p->recipe->optional);
     str_addf(&text, "install-tests=%d\n", p->recipe->install_tests);
-    add_environment(&text, v);
+    add_environment(&text, v, p->preset);
     return str_take(&text);
 }
 

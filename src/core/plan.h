@@ -24,7 +24,8 @@ struct plan_opts {
 struct plan {
     char *spec; /* as typed, or the series chosen by default */
     struct recipe *recipe;
-    const struct preset *preset;     /* in recipe */
+    const struct preset *asked;      /* by the caller, or the recipe's default; in recipe */
+    const struct preset *preset;     /* the same, or a better one that this machine can build */
     const struct variant **variants; /* n_variants of them, in recipe */
     size_t n_variants;
     bool exact;                    /* one release was asked for */

@@ -7,15 +7,20 @@
 #include "core/recipe_parse.h"
 #include "io/digest.h"
 
+static void tools_free(struct tools *t)
+{
+    free(t->compiler);
+    strv_free(&t->needs);
+    strv_free(&t->packages);
+}
+
 static void variant_free(struct variant *v)
 {
     free(v->id);
     free(v->suffix);
     strv_free(&v->configure);
     strv_free(&v->environment);
-    free(v->compiler);
-    strv_free(&v->needs);
-    strv_free(&v->packages);
+    tools_free(&v->tools);
 }
 
 static void preset_free(struct preset *p)
@@ -24,6 +29,8 @@ static void preset_free(struct preset *p)
     strv_free(&p->configure);
     strv_free(&p->environment);
     strv_free(&p->share_objects);
+    tools_free(&p->tools);
+    free(p->better);
 }
 
 static void pin_free(struct pin *p)
@@ -98,7 +105,7 @@ static char *flags_but_gil(const struct variant *v)
         if (strcmp(v->configure.v[i], "--disable-gil") != 0)
             str_addf(&text, "%s\n", v->configure.v[i]);
     autofree char *environment = strv_join(&v->environment, "\n");
-    return xasprintf("%s\n%s\n%s", v->compiler ? v->compiler : "", environment,
+    return xasprintf("%s\n%s\n%s", v->tools.compiler ? v->tools.compiler : "", environment,
                      text.s ? text.s : "");
 }
 
@@ -106,6 +113,12 @@ bool variants_compile_alike(const struct variant *a, const struct variant *b)
 {
     autofree char *one = flags_but_gil(a), *other = flags_but_gil(b);
     return strcmp(one, other) == 0;
+}
+
+bool variant_is_plain(const struct variant *v)
+{
+    static const struct variant nothing;
+    return v->tools.needs.n == 0 && variants_compile_alike(v, &nothing);
 }
 
 const struct preset *recipe_preset(const struct recipe *r, const char *id)

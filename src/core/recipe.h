@@ -20,15 +20,20 @@ struct pin {
     char *sha256_xz, *sha256_tgz; /* of Python-RELEASE.tar.xz / .tgz; hex; NULL: not known */
 };
 
+/* What a variant or a preset cannot be built without. */
+struct tools {
+    char *compiler;       /* "clang>=19": what CC must be; NULL: whatever this machine has */
+    struct strv needs;    /* more programs, in the same form */
+    struct strv packages; /* "apt:clang-19,llvm-19": who ships compiler and needs */
+};
+
 struct variant {
     char *id;     /* "gil", "ft" */
     char *suffix; /* "", "t"; its letters are the ABI flags */
     struct strv configure;
     struct strv environment; /* NAME=value for the whole build */
     bool free_threaded;      /* must be proven to run without the GIL */
-    char *compiler;          /* "clang>=19": what CC must be; NULL: whatever this machine has */
-    struct strv needs;       /* more programs, in the same form */
-    struct strv packages;    /* "apt:clang-19,llvm-19": who ships compiler and needs */
+    struct tools tools;      /* its compiler counts before a preset's */
 };
 
 struct preset {
@@ -38,6 +43,9 @@ struct preset {
     bool precompile_headers;   /* with a compiler that can, for builds without PGO and LTO */
     struct strv share_objects; /* make variables: objects that are the same in every variant */
     bool debug_info;           /* kept, in a tree of its own: debug_info.h */
+    struct tools tools;
+    char *better; /* id of the preset that is taken instead where this machine has what it needs;
+                     NULL: none */
 };
 
 struct recipe {
@@ -78,10 +86,12 @@ void recipe_free(struct recipe *r);
 char *recipe_digest(const struct recipe *r);
 const struct variant *recipe_variant_by_suffix(const struct recipe *r, const char *suffix);
 const struct variant *recipe_variant_by_id(const struct recipe *r, const char *id);
-/* `id` NULL: the one to take when nobody says which. */
 /* True when the objects of what is the same C code in both are the same, too: nothing but
  * --disable-gil is different. */
 bool variants_compile_alike(const struct variant *a, const struct variant *b);
+/* True when it is built as the pair is: with nothing of its own but --disable-gil. */
+bool variant_is_plain(const struct variant *v);
+/* `id` NULL: the one to take when nobody says which. */
 const struct preset *recipe_preset(const struct recipe *r, const char *id);
 const struct pin *recipe_pin(const struct recipe *r, const char *release);
 /* The tag's name and the URL of the source archive `file` ("Python-3.14.7.tar.xz"); owned. */

@@ -58,9 +58,9 @@ static const struct key variant_keys[] = {
     {"configure", WORDS, offsetof(struct variant, configure)},
     {"environment", SETTINGS, offsetof(struct variant, environment)},
     {"free-threaded", BOOL, offsetof(struct variant, free_threaded)},
-    {"compiler", NEED, offsetof(struct variant, compiler)},
-    {"needs", NEEDS, offsetof(struct variant, needs)},
-    {"packages", PACKAGES, offsetof(struct variant, packages)},
+    {"compiler", NEED, offsetof(struct variant, tools.compiler)},
+    {"needs", NEEDS, offsetof(struct variant, tools.needs)},
+    {"packages", PACKAGES, offsetof(struct variant, tools.packages)},
 };
 static const struct key preset_keys[] = {
     {"configure", WORDS, offsetof(struct preset, configure)},
@@ -68,6 +68,10 @@ static const struct key preset_keys[] = {
     {"precompile-headers", BOOL, offsetof(struct preset, precompile_headers)},
     {"share-objects", WORDS, offsetof(struct preset, share_objects)},
     {"debug-info", BOOL, offsetof(struct preset, debug_info)},
+    {"compiler", NEED, offsetof(struct preset, tools.compiler)},
+    {"needs", NEEDS, offsetof(struct preset, tools.needs)},
+    {"packages", PACKAGES, offsetof(struct preset, tools.packages)},
+    {"better", TEXT, offsetof(struct preset, better)},
 };
 static const struct key pin_keys[] = {
     {"tag", HEX40, offsetof(struct pin, tag)},
@@ -401,6 +405,18 @@ static int check(const struct recipe *r)
     if (!recipe_preset(r, NULL))
         return fail(E_USAGE, "%s: [recipe] preset = %s: there is no [preset %s]", r->file,
                     r->default_preset, r->default_preset);
+    for (size_t i = 0; i < r->n_presets; i++) {
+        const struct preset *p = &r->presets[i];
+        const struct preset *better = p->better ? recipe_preset(r, p->better) : NULL;
+        if (p->better && !better)
+            return fail(E_USAGE, "%s: [preset %s] better = %s: there is no [preset %s]", r->file,
+                        p->id, p->better, p->better);
+        if (better && !better->tools.compiler)
+            return fail(E_USAGE,
+                        "%s: [preset %s] better = %s: [preset %s] names no compiler, so nothing "
+                        "tells where it is the better one",
+                        r->file, p->id, p->better, p->better);
+    }
     for (size_t i = 0; i < r->n_pins; i++) {
         const struct pin *p = &r->pins[i];
         autofree char *series = series_of(p->release);

@@ -14,18 +14,61 @@
 
 enum { VERSION_SECONDS = 20, VERSION_OUTPUT = 4096 };
 
-char *variant_cc(const struct variant *v)
+/* Who says what the compiler must be; NULL: nobody does. */
+static const struct tools *who_names_cc(const struct variant *v, const struct preset *preset)
+{
+    if (v->tools.compiler)
+        return &v->tools;
+    return preset->tools.compiler ? &preset->tools : NULL;
+}
+
+char *variant_cc(const struct variant *v, const struct preset *preset)
 {
     const char *own = plan_getenv("CC");
-    if (own || !v->compiler)
+    const struct tools *tools = who_names_cc(v, preset);
+    if (own || !tools)
         return own ? xstrdup(own) : NULL;
     struct need need;
-    need_parse(v->compiler, &need);
+    need_parse(tools->compiler, &need);
     autostrv paths = {0};
     need_find(&need, &paths);
     need_free(&need);
     /* The name: configure, too, looks in PATH, and so does who builds extensions elsewhere. */
     return paths.n ? xstrdup(path_base(paths.v[0])) : NULL;
+}
+
+/* The version that the name of the first such program has; -1: none has one. */
+static int first_version(const char *word)
+{
+    struct need need;
+    autostrv paths = {0};
+    need_parse(word, &need);
+    need_find(&need, &paths);
+    int version = paths.n ? need_named_version(&need, paths.v[0]) : -1;
+    need_free(&need);
+    return version;
+}
+
+static bool is_here(const char *word, int version)
+{
+    struct need need;
+    autostrv paths = {0};
+    bool here = false;
+    need_parse(word, &need);
+    need_find(&need, &paths);
+    for (size_t i = 0; i < paths.n; i++)
+        here |= need_named_version(&need, paths.v[i]) == version;
+    need_free(&need);
+    return here;
+}
+
+bool tools_are_here(const struct tools *tools)
+{
+    int version = tools->compiler ? first_version(tools->compiler) : -1;
+    bool all = version >= 0;
+    for (size_t i = 0; i < tools->needs.n; i++)
+        all = all && is_here(tools->needs.v[i], version);
+    return all;
 }
 
 /* ---- Is it all here? ---- */
@@ -35,9 +78,9 @@ static char *who(const struct plan *plan, const struct variant *v)
     return xasprintf("%s%s", plan->recipe->series, v->suffix);
 }
 
-static int add_command(int rc, const struct variant *v)
+static int add_command(int rc, const struct tools *tools)
 {
-    autofree char *command = distro_install_packages(&v->packages);
+    autofree char *command = distro_install_packages(&tools->packages);
     if (command)
         return err_hint(rc, "install it with \"%s\", then run the same command again", command);
     return err_hint(rc, "install it with this system's package manager, then run the same command "
@@ -90,22 +133,21 @@ static int find_program(const struct need *need, size_t most, char **path, char 
     return 0;
 }
 
-static int check_program(const struct plan *plan, const struct variant *v, const struct need *need,
+static int check_program(const char *name, const struct tools *tools, const struct need *need,
                          size_t most)
 {
-    autofree char *name = who(plan, v), *wanted = need_text(need), *path = NULL, *why = NULL;
+    autofree char *wanted = need_text(need), *path = NULL, *why = NULL;
     int rc = find_program(need, most, &path, &why);
     if (rc < 0 || path)
         return rc;
-    return add_command(fail(E_BUILD, "%s is built with %s, %s", name, wanted, why), v);
+    return add_command(fail(E_BUILD, "%s is built with %s, %s", name, wanted, why), tools);
 }
 
 /* The caller's CC is heard where it can do what the variant needs; another one is not replaced in
  * silence. */
-static int check_own_cc(const struct plan *plan, const struct variant *v, const struct need *need,
-                        const char *cc)
+static int check_own_cc(const char *name, const struct need *need, const char *cc)
 {
-    autofree char *name = who(plan, v), *wanted = need_text(need);
+    autofree char *wanted = need_text(need);
     autofree char *printed = NULL, *seen = NULL;
     int rc = ask_version(cc, &printed);
     if (rc < 0 || need_is_met(need, printed, &seen))
@@ -116,15 +158,24 @@ static int check_own_cc(const struct plan *plan, const struct variant *v, const 
     return err_hint(rc, "unset CC: %s is then looked for in PATH", wanted);
 }
 
-static int check_one(const struct plan *plan, const struct variant *v, const char *word,
-                     const char *cc)
+static int check_one(const char *name, const struct tools *tools, const char *word, const char *cc)
 {
     struct need need;
     need_parse(word, &need);
     /* The compiler is the first by its name, see variant_cc; of other programs, one that works. */
-    size_t most = word == v->compiler ? 1 : SIZE_MAX;
-    int rc = cc ? check_own_cc(plan, v, &need, cc) : check_program(plan, v, &need, most);
+    size_t most = word == tools->compiler ? 1 : SIZE_MAX;
+    int rc = cc ? check_own_cc(name, &need, cc) : check_program(name, tools, &need, most);
     need_free(&need);
+    return rc;
+}
+
+static int check_tools(const char *name, const struct tools *tools, bool compiler)
+{
+    int rc = 0;
+    if (compiler && tools->compiler)
+        rc = check_one(name, tools, tools->compiler, plan_getenv("CC"));
+    for (size_t k = 0; rc == 0 && k < tools->needs.n; k++)
+        rc = check_one(name, tools, tools->needs.v[k], NULL);
     return rc;
 }
 
@@ -160,11 +211,13 @@ int variant_check(const struct plan *plan)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < plan->n_variants; i++) {
         const struct variant *v = plan->variants[i];
+        autofree char *name = who(plan, v);
+        autofree char *both = xasprintf("%s, preset %s,", name, plan->preset->id);
         rc = check_jit(plan, v);
-        if (rc == 0 && v->compiler)
-            rc = check_one(plan, v, v->compiler, plan_getenv("CC"));
-        for (size_t k = 0; rc == 0 && k < v->needs.n; k++)
-            rc = check_one(plan, v, v->needs.v[k], NULL);
+        if (rc == 0)
+            rc = check_tools(name, &v->tools, true);
+        if (rc == 0)
+            rc = check_tools(both, &plan->preset->tools, !v->tools.compiler);
     }
     return rc;
 }
@@ -183,9 +236,9 @@ static char *meaning_of(const char *word, size_t n, const struct variant *v, con
     if (n == strlen("build") && strncmp(word, "build", n) == 0)
         return xstrdup(dir);
     char *path = NULL;
-    for (size_t i = 0; i < v->needs.n && !path; i++) {
+    for (size_t i = 0; i < v->tools.needs.n && !path; i++) {
         struct need need;
-        need_parse(v->needs.v[i], &need);
+        need_parse(v->tools.needs.v[i], &need);
         autofree char *why = NULL;
         if (strlen(need.program) == n && strncmp(need.program, word, n) == 0 &&
             find_program(&need, SIZE_MAX, &path, &why) < 0)
@@ -227,7 +280,7 @@ static void add_own(struct strv *env, const struct variant *v, const char *dir)
 void variant_environment(struct strv *env, const struct variant *v, const struct preset *preset,
                          const char *dir)
 {
-    autofree char *cc = variant_cc(v);
+    autofree char *cc = variant_cc(v, preset);
     env_set(env, "CC", cc);
     add_own(env, v, dir);
     for (size_t i = 0; i < preset->environment.n; i++) {
@@ -242,7 +295,7 @@ char *variant_settings(const struct strv *env, const struct variant *v, const st
     const struct strv *lists[] = {&v->environment, &preset->environment};
     autostrv shown = {0};
     autostr text = {0};
-    if (v->compiler)
+    if (who_names_cc(v, preset))
         str_addf(&text, "CC=%s ", env_get(env, "CC"));
     for (size_t k = 0; k < lengthof(lists); k++)
         for (size_t i = 0; i < lists[k]->n; i++) {

@@ -3,19 +3,26 @@
 #ifndef UNGIL_CORE_VARIANT_H
 #define UNGIL_CORE_VARIANT_H
 
+#include <stdbool.h>
+
 struct plan;
 struct preset;
 struct strv;
+struct tools;
 struct variant;
 
-/* CC as the build will have it: the caller's, else the compiler that the variant names, as far as
- * it is in PATH; owned. NULL: whatever configure finds. Runs no program. */
-char *variant_cc(const struct variant *v);
+/* CC as the build will have it: the caller's, else the compiler that the variant names, or else the
+ * preset, as far as it is in PATH; owned. NULL: whatever configure finds. Runs no program. */
+char *variant_cc(const struct variant *v, const struct preset *preset);
 
-/* Are the compiler and the programs here that the plan's variants name, in the version that they
- * must have? E_BUILD, with the variant, the program and the command that installs it: to be asked
- * before anything is fetched. E_USAGE of options that exclude each other (the JIT and no GIL).
- * E_SIGNAL. */
+/* True when PATH has the compiler under a name with its version, the one that variant_cc takes, and
+ * all other programs with that version. Runs no program: a plain "clang" is of any version. */
+bool tools_are_here(const struct tools *tools);
+
+/* Are the compiler and the programs here that the plan's variants and preset name, in the version
+ * that they must have? E_BUILD, with the variant, the program and the command that installs it: to
+ * be asked before anything is fetched. E_USAGE of options that exclude each other (the JIT and no
+ * GIL). E_SIGNAL. */
 int variant_check(const struct plan *plan);
 
 /* Adds to a child's environment CC and the settings of variant and preset; `dir` is the build
