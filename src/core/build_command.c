@@ -87,7 +87,7 @@ static int after_make_command(struct pipeline *p, int step, struct strv *argv)
 {
     const char *targets[2];
     int n = 0;
-    if (p->o.slim)
+    if (p->o.lto)
         targets[n++] = "ungil-library";
     if (p->o.bolt)
         targets[n++] = "profile-bolt-stamp";

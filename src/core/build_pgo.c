@@ -204,7 +204,6 @@ int pgo_decide(struct pipeline *p)
                (p->o.bolt && bolt && str_starts(bolt, "\nbolt-opt:\n\t$(MAKE) profile-opt\n"));
     p->o.lto = has_word(flags, "-flto");
     p->o.gcc = compiler && !strstr(compiler, "clang");
-    p->o.slim = p->o.lto && p->o.gcc;
     if (p->o.lto && p->stage == STAGE_CONFIGURE) {
         autofree char *ldflags = makefile_value(makefile, "CONFIGURE_LDFLAGS_NODIST");
         rc = try_lto(p, flags, ldflags);

@@ -10,7 +10,8 @@
  *     latter ends in the interpreter. 404 s of optimised build become 121. The machine code is
  *     wanted by _freeze_module and _bootstrap_python, which make the frozen modules, and by the
  *     static library. The former are left from an earlier stage; the latter is made of what the
- *     last link compiles, and so is optimised like the interpreter;
+ *     last link compiles, and so is optimised like the interpreter. clang's objects hold only that
+ *     from the start, and a library of them could be linked by no other compiler;
  *   - one process to train: see build_train.c.
  */
 #include <stdlib.h>
@@ -51,27 +52,30 @@ static void instrument_rules(struct str *out, const struct optimisation *o)
              o->lto ? " -fno-lto" : "", o->lto ? " -fno-lto" : "");
 }
 
-/* What the last link leaves with -save-temps: an object a partition, or, with -flto-partition=none
- * (3.13 and before), one for all. Members without LTO (assembler) are taken as they
- * are; the program's own main() is not among them. The library is as old as the program: neither
- * looks as if it had to be made again. */
-static void library_rules(struct str *out)
+/* What the last link leaves, with gcc's -save-temps: an object a partition, or, with
+ * -flto-partition=none (3.13 and before), one for all; with LLVM, as the linker's plugin is told:
+ * one a module, of which the names differ by a number at the end. Members without LTO (assembler)
+ * are taken as they are; the program's own main() is not among them. The library is as old as the
+ * program: neither looks as if it had to be made again. */
+static void library_rules(struct str *out, bool gcc)
 {
-    str_add(
-        out,
-        "Programs/python.o: private CFLAGS_NODIST += -fno-lto\n"
-        "$(UNGIL_TARGET): private LDFLAGS_NODIST += -save-temps\n"
-        "ungil-library:\n"
-        "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; \\\n"
-        "\ttest -e \"$$1\" || set -- $(UNGIL_LINKED).lto.o; \\\n"
-        "\ttest -e \"$$1\" || { echo 'the link left no object' >&2; exit 1; }; \\\n"
-        "\tfor o in $(LIBRARY_OBJS); do grep -q -F .gnu.lto_ \"$$o\" || set -- \"$$@\" \"$$o\"; "
-        "done; \\\n"
-        "\trm -f $(LIBRARY); \\\n"
-        "\t$(AR) $(ARFLAGS) $(LIBRARY) \"$$@\"; touch -r $(UNGIL_LINKED) $(LIBRARY)\n"
-        "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).lto* $(UNGIL_LINKED).*args* "
-        "$(UNGIL_LINKED).res\n"
-        ".PHONY: ungil-library\n");
+    str_addf(out,
+             "Programs/python.o: private CFLAGS_NODIST += -fno-lto\n"
+             "$(UNGIL_TARGET): private LDFLAGS_NODIST += %s\n",
+             gcc ? "-save-temps" : "-Wl,-plugin-opt=obj-path=$(UNGIL_LINKED).lto.o");
+    str_add(out, "ungil-library:\n"
+                 "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; \\\n"
+                 "\ttest -e \"$$1\" || set -- $(UNGIL_LINKED).lto.o*; \\\n"
+                 "\ttest -e \"$$1\" || { echo 'the link left no object' >&2; exit 1; }; \\\n"
+                 "\tfor o in $(LIBRARY_OBJS); do \\\n"
+                 "\t  grep -q -F .gnu.lto_ \"$$o\" || test \"`head -c 2 \"$$o\"`\" = BC || "
+                 "set -- \"$$@\" \"$$o\"; \\\n"
+                 "\tdone; \\\n"
+                 "\trm -f $(LIBRARY); \\\n"
+                 "\t$(AR) $(ARFLAGS) $(LIBRARY) \"$$@\"; touch -r $(UNGIL_LINKED) $(LIBRARY)\n"
+                 "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).lto* $(UNGIL_LINKED).*args* "
+                 "$(UNGIL_LINKED).res\n"
+                 ".PHONY: ungil-library\n");
 }
 
 static void make_rules(struct str *out, const struct optimisation *o, bool debug_info, int jobs)
@@ -84,30 +88,32 @@ static void make_rules(struct str *out, const struct optimisation *o, bool debug
     else /* it is read without the build directory, which no file may name */
         str_add(out, "CFLAGS_NODIST += -g -fdebug-prefix-map=$(CURDIR)=.\n"
                      "LDFLAGS_NODIST += -g -fdebug-prefix-map=$(CURDIR)=.\n");
-    if (!o->lto || !o->gcc)
+    if (!o->lto)
         return;
+    str_add(out, "ifeq ($(strip $(PY_ENABLE_SHARED)),1)\n"
+                 "UNGIL_TARGET = $(LDLIBRARY)\n" /* its rule writes $(INSTSONAME) */
+                 "UNGIL_LINKED = $(INSTSONAME)\n"
+                 "UNGIL_LINKER = CC\n"
+                 "else\n"
+                 "UNGIL_TARGET = $(BUILDPYTHON)\n"
+                 "UNGIL_LINKED = $(BUILDPYTHON)\n"
+                 "UNGIL_LINKER = LINKCC\n"
+                 "endif\n");
+    if (!o->gcc) {
+        library_rules(out, false);
+        return;
+    }
     str_addf(out,
-             "ifeq ($(strip $(PY_ENABLE_SHARED)),1)\n"
-             "UNGIL_TARGET = $(LDLIBRARY)\n" /* its rule writes $(INSTSONAME) */
-             "UNGIL_LINKED = $(INSTSONAME)\n"
-             "UNGIL_LINKER = CC\n"
-             "else\n"
-             "UNGIL_TARGET = $(BUILDPYTHON)\n"
-             "UNGIL_LINKED = $(BUILDPYTHON)\n"
-             "UNGIL_LINKER = LINKCC\n"
-             "endif\n"
              "$(UNGIL_TARGET): private LDFLAGS_NODIST += -flto=jobserver\n"
              "$(UNGIL_TARGET): private override $(UNGIL_LINKER) := env MAKEFLAGS=' -j%d "
              "--jobserver-auth=%d,%d' $($(UNGIL_LINKER))\n",
              jobs, LINK_RFD, LINK_WFD);
-    if (!o->slim)
-        return;
     /* ar must be able to read the symbols of objects without machine code. */
     str_add(out, "CFLAGS_NODIST += -fno-fat-lto-objects\n"
                  "LDFLAGS_NODIST += -fno-fat-lto-objects\n"
                  "UNGIL_PLUGIN := $(wildcard $(shell $(CC) -print-file-name=liblto_plugin.so))\n"
                  "AR += $(UNGIL_PLUGIN:%=--plugin %)\n");
-    library_rules(out);
+    library_rules(out, true);
 }
 
 static void stage_rules(struct str *out, const struct pipeline *p, enum stage stage)

@@ -37,7 +37,6 @@ enum training_step {
 struct optimisation {
     bool pgo, lto;
     bool gcc;       /* not clang, whose flags and profiles are others */
-    bool slim;      /* objects hold no machine code before the last link: gcc's LTO, static */
     bool bolt;      /* the program that was linked is laid out anew: as upstream does it */
     bool stored;    /* the data is from the store: nothing to train */
     char *key_text; /* what the data depends on (core/training.h) */

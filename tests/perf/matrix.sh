@@ -5,7 +5,7 @@
 #   UNGIL=build/ungil tests/perf/matrix.sh "gcc clang-14 clang-19" "3.13.15 3.14.7" "quick release"
 #
 # A cell is an install of the pair into a root of its own with an empty cache, `ungil verify` of both, and a program
-# that embeds the interpreter and is linked with the static library by the same compiler. Cells that TABLE has already
+# that embeds the interpreter and is linked with the static library by the same compiler and by gcc. Cells that TABLE has already
 # are not done again, so that the whole may be done in parts. On two CPUs a cell of quick takes some 3 minutes, one of
 # release 10. SOURCE_RELEASE with dots as underlines (SOURCE_3_14_7=URL) says where a release is from. Exit status 1
 # when a cell fails.
@@ -51,7 +51,9 @@ for release in $2; do
 				seconds=$((SECONDS - began))
 				for name in "$release" "${release}t"; do
 					"$UNGIL" verify --root "$root" "$name" >"$work/log" 2>&1 || verdict="verify $name"
-					embed "$compiler" "$root/versions/$name" "$name" >"$work/log" 2>&1 || verdict="embed $name"
+					for linker in "$compiler" gcc; do
+						embed "$linker" "$root/versions/$name" "$name" >"$work/log" 2>&1 || verdict="embed $name by $linker"
+					done
 				done
 			else
 				verdict=install
