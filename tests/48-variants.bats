@@ -201,7 +201,7 @@ better() {
 
 		[preset fast]
 		configure = --enable-optimizations
-		environment = MINI_CFLAGS=-DFAST
+		environment = MINI_CFLAGS=-DFAST=1 MINI_LLVM={mini-llvm}
 		compiler = clang>=19
 		needs = mini-llvm>=19
 		packages = apt:clang-19,mini-llvm-19
@@ -211,13 +211,14 @@ better() {
 @test "the better preset is taken where what it needs is here: said, in the receipt, and no other build the next time" {
 	better
 	tool clang-19 "Debian clang version 19.1.7"
-	tool mini-llvm-19 "Mini LLVM version 19.1.7"
+	# by its real name: a program may look for its parts beside that
+	mkdir llvm && tool mini-llvm-19 "Mini LLVM version 19.1.7" && mv tools/mini-llvm-19 llvm/mini-llvm && ln -s ../llvm/mini-llvm tools/mini-llvm-19
 	add 3.99.1 --preset release
-	assert_line "preset fast instead of release: clang-19 is here; with CC=gcc in the environment it is release"
+	assert_line "preset fast instead of release: clang 19 or later is here; with CC=gcc in the environment it is release"
 	run ungil show --json 3.99.1t
 	assert_output --partial '"preset": "fast"'
 	assert_output --partial '"cc": "clang-19"'
-	assert_output --partial '"configure": "CC=clang-19 MINI_CFLAGS=-DFAST ./configure'
+	assert_output --partial '"configure": "CC=clang-19 MINI_CFLAGS=-DFAST=1 MINI_LLVM='"$PWD"'/llvm/mini-llvm ./configure'
 	run ungil show 3.99.1t
 	assert_line '3.99.1t: CPython 3.99.1, free-threaded, preset fast'
 	assert_line --regexp '^ +compiler +Debian clang version 19.1.7$'
@@ -351,6 +352,10 @@ better() {
 		assert_exit 2
 		assert_output --regexp "\[variant bad\].* suffix"
 	done
+	# that it needs a program is enough: gcc is everywhere
+	printf '\n[preset good]\nneeds = mini-llvm\n\n[preset fine]\nbetter = good\n' | cat "$RECIPE" - >good.ini
+	run ungil recipe check good.ini
+	assert_exit 0
 	for bad in 'better = faster' 'better = quick' 'compiler = clang 19' 'needs = a b<3'; do
 		printf '\n[preset bad]\n%s\n' "$bad" | cat "$RECIPE" - >bad.ini
 		run ungil recipe check bad.ini

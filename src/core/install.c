@@ -14,6 +14,7 @@
 #include "core/cache.h"
 #include "core/dirs.h"
 #include "core/finish.h"
+#include "core/need.h"
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/receipt.h"
@@ -276,9 +277,13 @@ static void tell_preset(const struct plan *plan)
 {
     if (plan->preset == plan->asked)
         return;
-    autofree char *cc = variant_cc(plan->variants[0], plan->preset);
+    const struct tools *tools = &plan->preset->tools;
+    struct need need;
+    need_parse(tools->compiler ? tools->compiler : tools->needs.v[0], &need);
+    autofree char *what = need_text(&need);
+    need_free(&need);
     note("preset %s instead of %s: %s is here; with CC=gcc in the environment it is %s",
-         plan->preset->id, plan->asked->id, cc, plan->asked->id);
+         plan->preset->id, plan->asked->id, what, plan->asked->id);
 }
 
 static int provision(struct install *in)

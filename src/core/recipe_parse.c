@@ -411,10 +411,10 @@ static int check(const struct recipe *r)
         if (p->better && !better)
             return fail(E_USAGE, "%s: [preset %s] better = %s: there is no [preset %s]", r->file,
                         p->id, p->better, p->better);
-        if (better && !better->tools.compiler)
+        if (better && !better->tools.compiler && better->tools.needs.n == 0)
             return fail(E_USAGE,
-                        "%s: [preset %s] better = %s: [preset %s] names no compiler, so nothing "
-                        "tells where it is the better one",
+                        "%s: [preset %s] better = %s: [preset %s] has no compiler and no needs, so "
+                        "nothing tells where it is the better one",
                         r->file, p->id, p->better, p->better);
     }
     for (size_t i = 0; i < r->n_pins; i++) {

@@ -64,7 +64,8 @@ static bool is_here(const char *word, int version)
 
 bool tools_are_here(const struct tools *tools)
 {
-    int version = tools->compiler ? first_version(tools->compiler) : -1;
+    const char *first = tools->compiler ? tools->compiler : tools->needs.n ? tools->needs.v[0] : "";
+    int version = *first ? first_version(first) : -1;
     bool all = version >= 0;
     for (size_t i = 0; i < tools->needs.n; i++)
         all = all && is_here(tools->needs.v[i], version);
@@ -229,32 +230,37 @@ static char *name_of(const char *setting)
     return xstrndup(setting, strcspn(setting, "="));
 }
 
-/* What {word} stands for in a setting: the build directory, or a program that the variant needs;
- * owned, NULL: nothing. */
-static char *meaning_of(const char *word, size_t n, const struct variant *v, const char *dir)
+/* What {word} stands for in a setting: the build directory, or a program that variant or preset
+ * need; owned, NULL: nothing. */
+static char *meaning_of(const char *word, size_t n, const struct tools *tools, const char *dir)
 {
     if (n == strlen("build") && strncmp(word, "build", n) == 0)
         return xstrdup(dir);
     char *path = NULL;
-    for (size_t i = 0; i < v->tools.needs.n && !path; i++) {
+    for (size_t i = 0; i < tools->needs.n && !path; i++) {
         struct need need;
-        need_parse(v->tools.needs.v[i], &need);
+        need_parse(tools->needs.v[i], &need);
         autofree char *why = NULL;
         if (strlen(need.program) == n && strncmp(need.program, word, n) == 0 &&
             find_program(&need, SIZE_MAX, &path, &why) < 0)
             err_clear(); /* interrupted, which the caller will see */
         need_free(&need);
     }
+    /* Past all links: Debian's llvm-bolt-19 looks for its library beside the name it is called by.
+     */
+    char *real = path ? realpath(path, NULL) : NULL;
+    if (real)
+        str_set(&path, real);
     return path;
 }
 
 /* The value of a setting; owned. */
-static char *value_of(const char *setting, const struct variant *v, const char *dir)
+static char *value_of(const char *setting, const struct tools *tools, const char *dir)
 {
     autostr out = {0};
     for (const char *at = strchr(setting, '=') + 1; *at;) {
         size_t n = *at == '{' ? strcspn(at, "}") : 0;
-        autofree char *meaning = n && at[n] ? meaning_of(at + 1, n - 1, v, dir) : NULL;
+        autofree char *meaning = n && at[n] ? meaning_of(at + 1, n - 1, tools, dir) : NULL;
         if (meaning)
             str_add(&out, meaning);
         else
@@ -269,7 +275,7 @@ static void add_own(struct strv *env, const struct variant *v, const char *dir)
 {
     for (size_t i = v->environment.n; i-- > 0;) {
         const char *setting = v->environment.v[i];
-        autofree char *name = name_of(setting), *value = value_of(setting, v, dir);
+        autofree char *name = name_of(setting), *value = value_of(setting, &v->tools, dir);
         const char *more = env_get(env, name);
         autofree char *both =
             xasprintf("%s%s%s", value, more && *more ? " " : "", more ? more : "");
@@ -285,8 +291,10 @@ void variant_environment(struct strv *env, const struct variant *v, const struct
     add_own(env, v, dir);
     for (size_t i = 0; i < preset->environment.n; i++) {
         autofree char *name = name_of(preset->environment.v[i]);
-        if (!env_get(env, name))
-            strv_add(env, preset->environment.v[i]);
+        if (env_get(env, name))
+            continue;
+        autofree char *value = value_of(preset->environment.v[i], &preset->tools, dir);
+        env_set(env, name, value);
     }
 }
 

@@ -16,7 +16,8 @@ struct variant;
 char *variant_cc(const struct variant *v, const struct preset *preset);
 
 /* True when PATH has the compiler under a name with its version, the one that variant_cc takes, and
- * all other programs with that version. Runs no program: a plain "clang" is of any version. */
+ * all other programs with that version; where no compiler is named, all with that of the first.
+ * Runs no program: a plain "clang" is of any version. */
 bool tools_are_here(const struct tools *tools);
 
 /* Are the compiler and the programs here that the plan's variants and preset name, in the version
