@@ -88,6 +88,32 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	refute_output --partial AF_UNIX
 }
 
+@test "BOLT gets a position-independent program, and the static library can be linked with what is made as usual" {
+	sed -i 's/^\[preset release\]$/&\nbetter = bolt/' "$RECIPE"
+	cat >>"$RECIPE" <<-'END'
+
+		[preset bolt]
+		configure = --enable-optimizations --with-lto --enable-bolt
+		environment = LLVM_BOLT={mini-bolt}
+		needs = mini-bolt>=19
+	END
+	mkdir tools
+	cat >tools/mini-bolt-19 <<-END
+		#!/bin/sh
+		[ "\$*" = --version ] && echo "LLVM version 19.1.7" && exit
+		readelf -h "\$1" >>$PWD/bolted
+	END
+	chmod +x tools/mini-bolt-19
+	PATH=$PWD/tools:$PATH release 3.99.1
+	assert_exit 0
+	assert_line "preset bolt instead of release: mini-bolt 19 or later is here; with CC=gcc in the environment it is release"
+	run grep -c 'Type: *DYN' bolted
+	assert_output 2
+	echo 'int stub_main(int, char **); int main(int n, char **v) { return stub_main(n, v); }' >embed.c
+	run gcc -fPIE -pie -o embed embed.c "$UNGIL_ROOT/versions/3.99.1/lib/libpython3.99.a"
+	assert_exit 0
+}
+
 @test "the static library holds machine code of the same optimisation, and no main()" {
 	release 3.99.1t
 	assert_exit 0

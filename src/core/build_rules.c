@@ -25,6 +25,17 @@
 
 const char rules_name[] = "ungil.mk";
 
+/* BOLT needs no -fno-pie, which upstream adds "to get good performance": the program could be
+ * loaded at one address only, and its static library be linked with nothing that is made as usual.
+ */
+static void pie_rules(struct str *out, const struct optimisation *o)
+{
+    if (o->bolt)
+        str_add(out,
+                "CONFIGURE_CFLAGS_NODIST := $(filter-out -fno-pie,$(CONFIGURE_CFLAGS_NODIST))\n"
+                "LINKCC := $(filter-out -fno-pie -no-pie,$(LINKCC))\n");
+}
+
 static void freeze_rules(struct str *out)
 {
     str_add(out, "CFLAGS_NODIST += -fno-lto -O0 -g0\n"
@@ -42,6 +53,7 @@ static bool counts_atomically(void)
 
 static void instrument_rules(struct str *out, const struct optimisation *o)
 {
+    pie_rules(out, o);
     if (o->gcc && counts_atomically())
         str_add(out, "ifeq (,$(findstring -fprofile-update,$(PGO_PROF_GEN_FLAG)))\n"
                      "PGO_PROF_GEN_FLAG += -fprofile-update=atomic\n"
@@ -80,6 +92,7 @@ static void library_rules(struct str *out, bool gcc)
 
 static void make_rules(struct str *out, const struct optimisation *o, bool debug_info, int jobs)
 {
+    pie_rules(out, o);
     if (o->pgo)
         str_addf(out, "CFLAGS_NODIST += $(PGO_PROF_USE_FLAG)%s\n",
                  o->gcc ? " -Wmissing-profile" : "");
