@@ -97,13 +97,14 @@ char *build_log_excerpt(const char *text, size_t limit)
     return str_take(&out);
 }
 
-char *build_log_read_excerpt(const char *path, size_t limit)
+char *build_log_read_excerpt(const char *path, off_t from, size_t limit)
 {
     autofd fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return xstrdup("");
     off_t size = lseek(fd, 0, SEEK_END);
-    off_t from = size > READ_AT_MOST ? size - READ_AT_MOST : 0;
+    if (size - from > READ_AT_MOST)
+        from = size - READ_AT_MOST;
     autostr text = {0};
     char buf[8192];
     ssize_t n;

@@ -3,6 +3,7 @@
 #define UNGIL_CORE_BUILD_LOG_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/str.h"
 
@@ -11,8 +12,9 @@
  * non-empty lines when there are none. Each ends with a newline and is cut at 240 bytes; owned. */
 char *build_log_excerpt(const char *text, size_t limit);
 
-/* The same of the file's last MiB; "" when it cannot be read. */
-char *build_log_read_excerpt(const char *path, size_t limit);
+/* The same of the file from offset `from` on, of at most its last MiB; "" when it cannot be read.
+ */
+char *build_log_read_excerpt(const char *path, off_t from, size_t limit);
 
 /* A log that is being written, shown as it grows (-v). Zero-initialise; .fd = -1. */
 struct build_log_follow {

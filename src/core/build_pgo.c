@@ -279,6 +279,27 @@ static int clean_tree(const struct pipeline *p, bool objects, bool counts)
     return fs_walk(p->dir, remove_made, &r);
 }
 
+static int remove_unfinished(const char *relative, const char *path, const struct stat *st,
+                             void *arg)
+{
+    (void)arg;
+    const char *base = path_base(relative);
+    bool linked = is_program(relative) || str_ends(base, ".so") ||
+                  strcmp(base, "_freeze_module") == 0 || strcmp(base, "_bootstrap_python") == 0;
+    bool unfinished =
+        (linked && !(st->st_mode & S_IXUSR)) || ((linked || is_object(base)) && st->st_size == 0);
+    if (!S_ISREG(st->st_mode) || !unfinished)
+        return 0;
+    return unlink(path) < 0 ? fail_errno(E_FAILED, "cannot remove %s", path) : 0;
+}
+
+/* What make goes on from. A linker that was killed leaves a program that is newer than its objects;
+ * it sets the permission to run it last. */
+static int go_on(const struct pipeline *p)
+{
+    return fs_walk(p->dir, remove_unfinished, NULL);
+}
+
 int pgo_freeze_command(struct pipeline *p, struct strv *argv)
 {
     if (p->step > 0)
@@ -295,7 +316,7 @@ int pgo_instrument_command(struct pipeline *p, struct strv *argv)
 {
     if (p->step > 0)
         return 0;
-    int rc = p->resumed ? 0 : clean_tree(p, true, true);
+    int rc = p->resumed ? go_on(p) : clean_tree(p, true, true);
     if (rc == 0)
         rc = rules_write(p);
     if (rc == 0)
@@ -312,10 +333,12 @@ int pgo_forget_counts(const struct pipeline *p)
 
 int pgo_before_make(struct pipeline *p)
 {
-    if (!rules_wanted(p))
-        return 0;
-    int rc = p->resumed || !(p->o.pgo || p->o.lto) ? 0 : clean_tree(p, true, false);
-    return rc == 0 ? rules_write(p) : rc;
+    int rc = 0;
+    if (p->resumed)
+        rc = go_on(p);
+    else if (p->o.pgo || p->o.lto)
+        rc = clean_tree(p, true, false);
+    return rc == 0 && rules_wanted(p) ? rules_write(p) : rc;
 }
 
 /* ---- Verdicts: what the logs say ---- */

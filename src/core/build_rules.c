@@ -27,13 +27,17 @@ const char rules_name[] = "ungil.mk";
 
 /* BOLT needs no -fno-pie, which upstream adds "to get good performance": the program could be
  * loaded at one address only, and its static library be linked with nothing that is made as usual.
- */
-static void pie_rules(struct str *out, const struct optimisation *o)
+ * In a position-independent program BOLT stops at functions with computed gotos. Upstream names
+ * them to be skipped, but not as link-time optimisation does (sre_ucs1_match.lto_priv.0/1). */
+static void bolt_rules(struct str *out, const struct optimisation *o)
 {
     if (o->bolt)
         str_add(out,
                 "CONFIGURE_CFLAGS_NODIST := $(filter-out -fno-pie,$(CONFIGURE_CFLAGS_NODIST))\n"
-                "LINKCC := $(filter-out -fno-pie -no-pie,$(LINKCC))\n");
+                "LINKCC := $(filter-out -fno-pie -no-pie,$(LINKCC))\n"
+                "UNGIL_SKIP := '-skip-funcs=_PyEval_EvalFrameDefault.*,sre_ucs._match.*'\n"
+                "BOLT_INSTRUMENT_FLAGS += $(UNGIL_SKIP)\n"
+                "BOLT_APPLY_FLAGS += $(UNGIL_SKIP)\n");
 }
 
 static void freeze_rules(struct str *out)
@@ -53,7 +57,7 @@ static bool counts_atomically(void)
 
 static void instrument_rules(struct str *out, const struct optimisation *o)
 {
-    pie_rules(out, o);
+    bolt_rules(out, o);
     if (o->gcc && counts_atomically())
         str_add(out, "ifeq (,$(findstring -fprofile-update,$(PGO_PROF_GEN_FLAG)))\n"
                      "PGO_PROF_GEN_FLAG += -fprofile-update=atomic\n"
@@ -75,24 +79,27 @@ static void library_rules(struct str *out, bool gcc)
              "Programs/python.o: private CFLAGS_NODIST += -fno-lto\n"
              "$(UNGIL_TARGET): private LDFLAGS_NODIST += %s\n",
              gcc ? "-save-temps" : "-Wl,-plugin-opt=obj-path=$(UNGIL_LINKED).lto.o");
-    str_add(out, "ungil-library:\n"
-                 "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; \\\n"
-                 "\ttest -e \"$$1\" || set -- $(UNGIL_LINKED).lto.o*; \\\n"
-                 "\ttest -e \"$$1\" || { echo 'the link left no object' >&2; exit 1; }; \\\n"
-                 "\tfor o in $(LIBRARY_OBJS); do \\\n"
-                 "\t  grep -q -F .gnu.lto_ \"$$o\" || test \"`head -c 2 \"$$o\"`\" = BC || "
-                 "set -- \"$$@\" \"$$o\"; \\\n"
-                 "\tdone; \\\n"
-                 "\trm -f $(LIBRARY); \\\n"
-                 "\t$(AR) $(ARFLAGS) $(LIBRARY) \"$$@\"; touch -r $(UNGIL_LINKED) $(LIBRARY)\n"
-                 "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).lto* $(UNGIL_LINKED).*args* "
-                 "$(UNGIL_LINKED).res\n"
-                 ".PHONY: ungil-library\n");
+    str_add(out,
+            "ungil-library:\n"
+            "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; \\\n"
+            "\ttest -e \"$$1\" || set -- $(UNGIL_LINKED).lto.o*; \\\n"
+            "\ttest -e \"$$1\" || ! test -e ungil-library.lto || exit 0; \\\n" /* made already */
+            "\ttest -e \"$$1\" || { echo 'the link left no object' >&2; exit 1; }; \\\n"
+            "\tfor o in $(LIBRARY_OBJS); do \\\n"
+            "\t  grep -q -F .gnu.lto_ \"$$o\" || test \"`head -c 2 \"$$o\"`\" = BC || "
+            "set -- \"$$@\" \"$$o\"; \\\n"
+            "\tdone; \\\n"
+            "\trm -f $(LIBRARY); \\\n"
+            "\t$(AR) $(ARFLAGS) $(LIBRARY) \"$$@\"; touch -r $(UNGIL_LINKED) $(LIBRARY); \\\n"
+            "\techo made >ungil-library.lto\n"
+            "\t@rm -f $(UNGIL_LINKED).ltrans* $(UNGIL_LINKED).lto* $(UNGIL_LINKED).*args* "
+            "$(UNGIL_LINKED).res\n"
+            ".PHONY: ungil-library\n");
 }
 
 static void make_rules(struct str *out, const struct optimisation *o, bool debug_info, int jobs)
 {
-    pie_rules(out, o);
+    bolt_rules(out, o);
     if (o->pgo)
         str_addf(out, "CFLAGS_NODIST += $(PGO_PROF_USE_FLAG)%s\n",
                  o->gcc ? " -Wmissing-profile" : "");

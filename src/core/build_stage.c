@@ -102,6 +102,7 @@ static int open_log(struct pipeline *p)
         open(p->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (more ? 0 : O_TRUNC), 0644);
     if (p->log < 0)
         return fail_errno(E_FAILED, "cannot write the log %s", p->log_path);
+    p->log_from = lseek(p->log, 0, SEEK_END);
     if (p->opts->verbose)
         build_log_follow_open(&p->follow, p->log_path, lseek(p->log, 0, SEEK_END));
     return 0;
@@ -325,7 +326,7 @@ int stage_failed(struct pipeline *p, int status)
     if (other < 0 && *err_message())
         return other;
     autofree char *how = proc_describe(status);
-    autofree char *lines = build_log_read_excerpt(p->log_path, EXCERPT_LINES);
+    autofree char *lines = build_log_read_excerpt(p->log_path, p->log_from, EXCERPT_LINES);
     autostr shown = {0};
     for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
         str_addf(&shown, "\n    %s", line);

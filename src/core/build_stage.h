@@ -67,7 +67,8 @@ struct pipeline {
     int tokens;  /* of the jobserver that this pipeline holds */
     bool paused; /* stopped, without a token, because another ungil has its share */
 
-    int log; /* where the children write */
+    int log;        /* where the children write */
+    off_t log_from; /* where what this run writes begins */
     char *log_path;
     struct build_log_follow follow;
     double began;           /* the stage, clock_now() */

@@ -68,9 +68,9 @@ static void files(const char *dir)
     autofree char *path = xasprintf("%s/log", dir);
     static const char text[] = "a\0b: error: hidden\n";
     fs_write_atomic(path, text, sizeof text - 1, 0644);
-    autofree char *got = build_log_read_excerpt(path, 6), *none = NULL;
+    autofree char *got = build_log_read_excerpt(path, 0, 6), *none = NULL;
     is_str(got, "a?b: error: hidden\n", "a NUL hides nothing");
-    none = build_log_read_excerpt("/nowhere/log", 6);
+    none = build_log_read_excerpt("/nowhere/log", 0, 6);
     is_str(none, "", "no log, no lines");
 }
 
