@@ -346,10 +346,14 @@ better() {
 
 @test "a recipe that promises other ABI flags, or needs what is no program, is refused" {
 	local bad
-	for bad in 'suffix = x' 'suffix = t' 'suffix = d-x' 'suffix = x-y'; do
-		printf '\n[variant bad]\n%s\n' "$bad" | cat "$RECIPE" - >bad.ini
+	refused() { # refused SECTION LINE...
+		printf '\n[%s bad]\n' "$1" | cat "$RECIPE" - >bad.ini
+		printf '%s\n' "${@:2}" >>bad.ini
 		run ungil recipe check bad.ini
 		assert_exit 2
+	}
+	for bad in 'suffix = x' 'suffix = t' 'suffix = d-x' 'suffix = x-y'; do
+		refused variant "$bad"
 		assert_output --regexp "\[variant bad\].* suffix"
 	done
 	# that it needs a program is enough: gcc is everywhere
@@ -357,15 +361,11 @@ better() {
 	run ungil recipe check good.ini
 	assert_exit 0
 	for bad in 'better = faster' 'better = quick' 'compiler = clang 19' 'needs = a b<3'; do
-		printf '\n[preset bad]\n%s\n' "$bad" | cat "$RECIPE" - >bad.ini
-		run ungil recipe check bad.ini
-		assert_exit 2
+		refused preset "$bad"
 		assert_output --partial "[preset bad] ${bad%% *}"
 	done
 	for bad in 'compiler = clang 19' 'compiler = clang>19' 'compiler = /usr/bin/clang' 'needs = a b<3' 'packages = clang-19'; do
-		printf '\n[variant bad]\nsuffix = -bad\n%s\n' "$bad" | cat "$RECIPE" - >bad.ini
-		run ungil recipe check bad.ini
-		assert_exit 2
+		refused variant 'suffix = -bad' "$bad"
 		assert_output --partial "[variant bad] ${bad%% *}"
 	done
 }

@@ -46,10 +46,12 @@ static bool have(const char *program)
 /* A variant or preset that names its compiler brings its own check (variant_check). */
 static bool need_a_compiler(const struct build *builds, size_t n, const struct preset *preset)
 {
-    for (size_t i = 0; i < n && !preset->tools.compiler; i++)
+    if (preset->tools.compiler)
+        return false;
+    for (size_t i = 0; i < n; i++)
         if (!builds[i].variant->tools.compiler)
             return true;
-    return n == 0 && !preset->tools.compiler;
+    return n == 0;
 }
 
 static int check_tools(const struct build *builds, size_t n, const struct build_opts *opts)

@@ -97,6 +97,21 @@ static void library_rules(struct str *out, bool gcc)
             ".PHONY: ungil-library\n");
 }
 
+/* The last link under make's jobserver, of objects that hold only what it reads. */
+static void gcc_link_rules(struct str *out, int jobs)
+{
+    str_addf(out,
+             "$(UNGIL_TARGET): private LDFLAGS_NODIST += -flto=jobserver\n"
+             "$(UNGIL_TARGET): private override $(UNGIL_LINKER) := env MAKEFLAGS=' -j%d "
+             "--jobserver-auth=%d,%d' $($(UNGIL_LINKER))\n",
+             jobs, LINK_RFD, LINK_WFD);
+    /* ar must be able to read the symbols of objects without machine code. */
+    str_add(out, "CFLAGS_NODIST += -fno-fat-lto-objects\n"
+                 "LDFLAGS_NODIST += -fno-fat-lto-objects\n"
+                 "UNGIL_PLUGIN := $(wildcard $(shell $(CC) -print-file-name=liblto_plugin.so))\n"
+                 "AR += $(UNGIL_PLUGIN:%=--plugin %)\n");
+}
+
 static void make_rules(struct str *out, const struct optimisation *o, bool debug_info, int jobs)
 {
     bolt_rules(out, o);
@@ -119,21 +134,9 @@ static void make_rules(struct str *out, const struct optimisation *o, bool debug
                  "UNGIL_LINKED = $(BUILDPYTHON)\n"
                  "UNGIL_LINKER = LINKCC\n"
                  "endif\n");
-    if (!o->gcc) {
-        library_rules(out, false);
-        return;
-    }
-    str_addf(out,
-             "$(UNGIL_TARGET): private LDFLAGS_NODIST += -flto=jobserver\n"
-             "$(UNGIL_TARGET): private override $(UNGIL_LINKER) := env MAKEFLAGS=' -j%d "
-             "--jobserver-auth=%d,%d' $($(UNGIL_LINKER))\n",
-             jobs, LINK_RFD, LINK_WFD);
-    /* ar must be able to read the symbols of objects without machine code. */
-    str_add(out, "CFLAGS_NODIST += -fno-fat-lto-objects\n"
-                 "LDFLAGS_NODIST += -fno-fat-lto-objects\n"
-                 "UNGIL_PLUGIN := $(wildcard $(shell $(CC) -print-file-name=liblto_plugin.so))\n"
-                 "AR += $(UNGIL_PLUGIN:%=--plugin %)\n");
-    library_rules(out, true);
+    if (o->gcc)
+        gcc_link_rules(out, jobs);
+    library_rules(out, o->gcc);
 }
 
 static void stage_rules(struct str *out, const struct pipeline *p, enum stage stage)

@@ -104,7 +104,7 @@ static int open_log(struct pipeline *p)
         return fail_errno(E_FAILED, "cannot write the log %s", p->log_path);
     p->log_from = lseek(p->log, 0, SEEK_END);
     if (p->opts->verbose)
-        build_log_follow_open(&p->follow, p->log_path, lseek(p->log, 0, SEEK_END));
+        build_log_follow_open(&p->follow, p->log_path, p->log_from);
     return 0;
 }
 

@@ -277,9 +277,8 @@ static void tell_preset(const struct plan *plan)
 {
     if (plan->preset == plan->asked)
         return;
-    const struct tools *tools = &plan->preset->tools;
     struct need need;
-    need_parse(tools->compiler ? tools->compiler : tools->needs.v[0], &need);
+    need_parse(tools_first(&plan->preset->tools), &need);
     autofree char *what = need_text(&need);
     need_free(&need);
     note("preset %s instead of %s: %s is here; with CC=gcc in the environment it is %s",

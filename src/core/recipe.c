@@ -14,6 +14,13 @@ static void tools_free(struct tools *t)
     strv_free(&t->packages);
 }
 
+const char *tools_first(const struct tools *tools)
+{
+    if (tools->compiler)
+        return tools->compiler;
+    return tools->needs.n ? tools->needs.v[0] : NULL;
+}
+
 static void variant_free(struct variant *v)
 {
     free(v->id);

@@ -27,6 +27,9 @@ struct tools {
     struct strv packages; /* "apt:clang-19,llvm-19": who ships compiler and needs */
 };
 
+/* The compiler, else the first of the needs; NULL: it needs nothing. Borrowed. */
+const char *tools_first(const struct tools *tools);
+
 struct variant {
     char *id;     /* "gil", "ft" */
     char *suffix; /* "", "t"; its letters are the ABI flags */

@@ -411,7 +411,7 @@ static int check(const struct recipe *r)
         if (p->better && !better)
             return fail(E_USAGE, "%s: [preset %s] better = %s: there is no [preset %s]", r->file,
                         p->id, p->better, p->better);
-        if (better && !better->tools.compiler && better->tools.needs.n == 0)
+        if (better && !tools_first(&better->tools))
             return fail(E_USAGE,
                         "%s: [preset %s] better = %s: [preset %s] has no compiler and no needs, so "
                         "nothing tells where it is the better one",

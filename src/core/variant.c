@@ -37,38 +37,30 @@ char *variant_cc(const struct variant *v, const struct preset *preset)
     return paths.n ? xstrdup(path_base(paths.v[0])) : NULL;
 }
 
-/* The version that the name of the first such program has; -1: none has one. */
-static int first_version(const char *word)
-{
-    struct need need;
-    autostrv paths = {0};
-    need_parse(word, &need);
-    need_find(&need, &paths);
-    int version = paths.n ? need_named_version(&need, paths.v[0]) : -1;
-    need_free(&need);
-    return version;
-}
-
-static bool is_here(const char *word, int version)
+/* True when such a program is here under a name with that version. *version -1: with any, that of
+ * the first one found, which is stored. */
+static bool is_here(const char *word, int *version)
 {
     struct need need;
     autostrv paths = {0};
     bool here = false;
     need_parse(word, &need);
     need_find(&need, &paths);
-    for (size_t i = 0; i < paths.n; i++)
-        here |= need_named_version(&need, paths.v[i]) == version;
+    if (*version < 0 && paths.n)
+        *version = need_named_version(&need, paths.v[0]);
+    for (size_t i = 0; i < paths.n && *version >= 0; i++)
+        here |= need_named_version(&need, paths.v[i]) == *version;
     need_free(&need);
     return here;
 }
 
 bool tools_are_here(const struct tools *tools)
 {
-    const char *first = tools->compiler ? tools->compiler : tools->needs.n ? tools->needs.v[0] : "";
-    int version = *first ? first_version(first) : -1;
-    bool all = version >= 0;
+    const char *first = tools_first(tools);
+    int version = -1;
+    bool all = first && is_here(first, &version);
     for (size_t i = 0; i < tools->needs.n; i++)
-        all = all && is_here(tools->needs.v[i], version);
+        all = all && is_here(tools->needs.v[i], &version);
     return all;
 }
 
