@@ -107,25 +107,25 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	chmod +x tools/mini-bolt-19
 	PATH=$PWD/tools:$PATH
 	touch broken
-	release 3.99.1
+	release 3.99.1t
 	assert_exit 6
 	# it goes on there, though what the library was made of is gone; and says what was wrong this time
 	echo 'echo "error: broken again" >&2; exit 1' >>tools/mini-bolt-19
-	release 3.99.1
+	release 3.99.1t
 	assert_exit 6
 	assert_output --partial 'error: broken again'
 	refute_output --partial 'left no object'
 	# killed while linking: what the linker left is newer than its objects
 	sed -i '$d' tools/mini-bolt-19 && rm broken
-	for dir in "$XDG_CACHE_HOME"/ungil/build/3.99.1*-*/; do rm -f "$dir/python" && : >"$dir/python"; done
-	release 3.99.1
+	for dir in "$XDG_CACHE_HOME"/ungil/build/3.99.1t-*/; do rm -f "$dir/python" && : >"$dir/python"; done
+	release 3.99.1t
 	assert_exit 0
 	assert_line "preset bolt instead of release: mini-bolt 19 or later is here; with CC=gcc in the environment it is release"
 	run grep -o 'Type: *[A-Z]*' bolted
 	refute_output --partial EXEC
 	assert_line --regexp DYN
 	echo 'int stub_main(int, char **); int main(int n, char **v) { return stub_main(n, v); }' >embed.c
-	run gcc -fPIE -pie -o embed embed.c "$UNGIL_ROOT/versions/3.99.1/lib/libpython3.99.a"
+	run gcc -fPIE -pie -o embed embed.c "$UNGIL_ROOT/versions/3.99.1t/lib/libpython3.99t.a"
 	assert_exit 0
 }
 
@@ -172,6 +172,10 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output --partial '"--preset quick" does without'
 	refute_output --partial ': instrument'
 	CC=$PWD/cc run ungil install 3.99.1t --preset quick --no-bench
+	assert_exit 0
+	# one that can with the caller's linker, as clang with LDFLAGS=-fuse-ld=lld
+	sed -i 's/\*" -c "\*) ;;/*" -c "*|*" -Wl,-O1 "*) ;;/' cc
+	LDFLAGS=-Wl,-O1 CC=$PWD/cc release 3.99.1t
 	assert_exit 0
 }
 

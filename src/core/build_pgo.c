@@ -158,8 +158,11 @@ enum { TRIAL_SECONDS = 60, TRIAL_OUTPUT = 64 << 10 };
 /* Does the compiler link what it optimises when it links? configure asks only whether it takes the
  * option, and make finds out after all that is done before the last link: a compiler that lacks its
  * lto-wrapper, a clang without a linker for it. */
-static int try_lto(struct pipeline *p, const char *cflags, const char *ldflags)
+static int try_lto(struct pipeline *p, const char *makefile)
 {
+    /* The caller's own, which may name the linker, and configure's. */
+    static const char *const options[] = {"CONFIGURE_CFLAGS", "CONFIGURE_CFLAGS_NODIST",
+                                          "CONFIGURE_LDFLAGS", "CONFIGURE_LDFLAGS_NODIST"};
     static const char program[] = "int main(void)\n{\n    return 0;\n}\n";
     const char *cc = p->build->cc ? p->build->cc : "cc";
     autofree char *source = path_join(p->dir, "ungil-lto.c"),
@@ -170,9 +173,11 @@ static int try_lto(struct pipeline *p, const char *cflags, const char *ldflags)
         return rc;
     autostrv argv = {0};
     strv_split(&argv, cc);
-    strv_split(&argv, cflags);
     strv_split(&argv, "ungil-lto.c -o ungil-lto");
-    strv_split(&argv, ldflags);
+    for (size_t i = 0; i < lengthof(options); i++) {
+        autofree char *value = makefile_value(makefile, options[i]);
+        strv_split(&argv, value);
+    }
     struct proc_opts o = PROC_OPTS_INIT;
     o.cwd = p->dir;
     o.env = &p->env;
@@ -204,10 +209,8 @@ int pgo_decide(struct pipeline *p)
                (p->o.bolt && bolt && str_starts(bolt, "\nbolt-opt:\n\t$(MAKE) profile-opt\n"));
     p->o.lto = has_word(flags, "-flto");
     p->o.gcc = compiler && !strstr(compiler, "clang");
-    if (p->o.lto && p->stage == STAGE_CONFIGURE) {
-        autofree char *ldflags = makefile_value(makefile, "CONFIGURE_LDFLAGS_NODIST");
-        rc = try_lto(p, flags, ldflags);
-    }
+    if (p->o.lto && p->stage == STAGE_CONFIGURE)
+        rc = try_lto(p, makefile);
     if (rc < 0 || !p->o.pgo)
         return rc;
     rc = make_key(p, makefile);
