@@ -19,7 +19,8 @@ has_library() { # NAME
 	assert_output --partial ' T stub_main'
 	refute_output --partial ' T main'
 	echo 'int stub_main(int, char **); int main(int c, char **v) { return stub_main(c, v); }' >embed.c
-	gcc -o embed embed.c "$library"
+	run gcc -o embed embed.c -Wl,--whole-archive "$library" -Wl,--no-whole-archive # as python-config says
+	assert_exit 0
 	run ./embed -V
 	assert_output 'Python 3.99.1'
 }

@@ -44,6 +44,19 @@ undeclared() {
 	assert_output ''
 }
 
+@test "a static library that cannot be linked: what the linker said of it is in the verdict" {
+	own_pair
+	local library
+	for library in "$PREFIX"/lib/libpython*.a "$PREFIX"/lib/python*/config-*/libpython*.a; do
+		[ -e "$library" ] || continue
+		cp "$library" own.a && mv own.a "$library" # the pair of other tests has the same file
+		echo "no object" >note.o && ar q "$library" note.o
+	done
+	run ungil verify "${REAL}t"
+	assert_exit 1
+	assert_line --regexp '^ +FAIL +embed-config .*member .*note.o.* in archive is not an object'
+}
+
 @test "an extension that does not declare itself is named, wherever it lies" {
 	own_pair
 	undeclared sneaky

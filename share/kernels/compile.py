@@ -136,6 +136,8 @@ def complaint(text):
     """The line of a compiler's or linker's output that says what is wrong."""
     lines = text.strip().splitlines() or ["no reason was printed"]
     telling = [n for n in lines if "error" in n or "undefined" in n or "cannot find" in n]
+    if telling and "ld returned" in telling[0]:  # by the driver, after what the linker said
+        telling = lines
     return (telling or lines)[0][:300]
 
 

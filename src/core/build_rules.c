@@ -69,10 +69,10 @@ static void instrument_rules(struct str *out, const struct optimisation *o)
 }
 
 /* What the last link leaves, with gcc's -save-temps: an object a partition, or, with
- * -flto-partition=none (3.13 and before), one for all; with LLVM, as the linker's plugin is told:
- * one a module, of which the names differ by a number at the end. Members without LTO (assembler)
- * are taken as they are; the program's own main() is not among them. The library is as old as the
- * program: neither looks as if it had to be made again. */
+ * -flto-partition=none (3.13 and before), one for all, beside .lto.o-args.0 and the like; with
+ * LLVM, as the linker's plugin is told: one a module, of which the names differ by a number at the
+ * end. Members without LTO (assembler) are taken as they are; the program's own main() is not among
+ * them. The library is as old as the program: neither looks as if it had to be made again. */
 static void library_rules(struct str *out, bool gcc)
 {
     str_addf(out,
@@ -82,7 +82,8 @@ static void library_rules(struct str *out, bool gcc)
     str_add(out,
             "ungil-library:\n"
             "\t@set -e; set -- $(UNGIL_LINKED).ltrans*.ltrans.o; \\\n"
-            "\ttest -e \"$$1\" || set -- $(UNGIL_LINKED).lto.o*; \\\n"
+            "\ttest -e \"$$1\" || set -- `ls -d $(UNGIL_LINKED).lto.o $(UNGIL_LINKED).lto.o[0-9]* "
+            "2>/dev/null`; \\\n"
             "\ttest -e \"$$1\" || ! test -e ungil-library.lto || exit 0; \\\n" /* made already */
             "\ttest -e \"$$1\" || { echo 'the link left no object' >&2; exit 1; }; \\\n"
             "\tfor o in $(LIBRARY_OBJS); do \\\n"
