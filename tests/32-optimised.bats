@@ -249,6 +249,25 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	refute_output --partial "3.99.1t: instrument"
 }
 
+@test "what another ungil began is not gone on with: it may build in another way" {
+	knob fail-test_two
+	release 3.99.1t
+	assert_exit 6
+	unknob fail-test_two
+	python3 - "$UNGIL" ungil-later <<-'END'
+		import re, sys
+		program = bytearray(open(sys.argv[1], "rb").read())
+		note = program.index(b"\4\0\0\0\x14\0\0\0\3\0\0\0GNU\0") + 16
+		program[note] ^= 1
+		open(sys.argv[2], "wb").write(program)
+	END
+	chmod +x ungil-later
+	run ./ungil-later install 3.99.1t --preset release --no-bench
+	assert_exit 0
+	refute_output --partial "going on with"
+	assert_output --partial "3.99.1t: instrument"
+}
+
 @test "--pgo-keep-going optimises for the tests that work, and the receipt counts them" {
 	knob fail-test_two
 	release 3.99.1t --pgo-keep-going

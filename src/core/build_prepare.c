@@ -18,6 +18,7 @@
 #include "core/toolchain.h"
 #include "core/variant.h"
 #include "io/digest.h"
+#include "io/elf.h"
 
 /* ---- What is remembered: <dir>/ungil-stages ---- */
 
@@ -116,7 +117,10 @@ static int make_key(struct pipeline *p)
         digest_hex(d, hex);
         digest_free(d);
     }
-    str_set(&p->key, xasprintf("inputs %s source %s", p->build->inputs, id ? id : hex));
+    /* Another ungil may build in another way: then the stages begin anew. */
+    autofree char *self = elf_build_id("/proc/self/exe");
+    str_set(&p->key, xasprintf("inputs %s source %s ungil %s", p->build->inputs, id ? id : hex,
+                               self ? self : PACKAGE_VERSION));
     return rc;
 }
 
