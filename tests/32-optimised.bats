@@ -84,8 +84,8 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	XDG_CACHE_HOME=$PWD/$(printf 'c%.0s' {1..120})
 	release 3.99.1
 	assert_exit 0
-	run grep -h -e compileall -e AF_UNIX "$XDG_CACHE_HOME"/ungil/log/3.99.1*-install.log
-	assert_output --partial ' -m compileall '
+	run grep -h -e 'ungil-bytecode[.]py' -e AF_UNIX "$XDG_CACHE_HOME"/ungil/log/3.99.1*-install.log
+	assert_output --partial 'ungil-bytecode.py '
 	refute_output --partial AF_UNIX
 }
 

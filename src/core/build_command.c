@@ -9,6 +9,7 @@
 #include "core/build_ccache.h"
 #include "core/build_stage.h"
 #include "core/dirs.h"
+#include "core/embedded.h"
 #include "core/recipe.h"
 #include "core/release.h"
 #include "core/relocate.h"
@@ -137,15 +138,18 @@ static int bytecode_command(struct pipeline *p, struct strv *argv)
     int rc = fs_is_dir(library) ? share_bytecode(p) : 0;
     if (rc < 0 || !fs_exists(python))
         return rc;
+    const struct embedded *program = embedded_find("bytecode.py");
+    autofree char *file = path_join(p->dir, "ungil-bytecode.py");
+    rc = fs_write_atomic(file, program->data, program->size, 0644);
+    if (rc < 0)
+        return rc;
     strv_add(argv, python);
-    strv_split(argv, "-I -B -W ignore -m compileall -q -x bad_coding|badsyntax");
-    /* Names inside bytecode are relative to the library: equal in both variants, right anywhere. */
-    strv_add(argv, "-s");
+    strv_split(argv, "-I -S -B -W ignore");
+    strv_add(argv, file);
     strv_add(argv, library);
     while (jobserver_take(p->jobserver))
         p->tokens++;
-    strv_addf(argv, "-j%d", p->tokens);
-    strv_add(argv, library);
+    strv_addf(argv, "%d", p->tokens);
     return 0;
 }
 
@@ -167,7 +171,8 @@ static int install_command(struct pipeline *p, struct strv *argv)
     strv_split(argv, "-o checksharedmods install");
     strv_addf(argv, "DESTDIR=%s", p->build->destdir);
     /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever
-     * asked for; with --help its compileall does nothing, and the next step compiles one. */
+     * asked for; with --help its compileall does nothing, and the next step compiles one, always to
+     * the same bytes. */
     strv_add(argv, "COMPILEALL_OPTS=--help");
     if (!p->opts->recipe->install_tests)
         strv_add(argv, "TESTSUBDIRS=");

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "core/embedded.h"
 #include "core/rewrite.h"
 
 /* What the build tree's path becomes: a constant, so that equal builds stay equal. Only
@@ -30,8 +31,8 @@ struct relocation {
 
 typedef char *rewrite(const struct relocation *r, const char *text, size_t size);
 
-/* Rewrites one file when that changes it; its mode and times stay: a .pyc is valid by the time of
- * its source, and equal inputs are to give equal trees. *changed may be NULL. */
+/* Rewrites one file when that changes it; its mode and times stay: equal inputs are to give equal
+ * trees. *changed may be NULL. */
 static int rewrite_file(const struct relocation *r, const char *path, rewrite *how, bool *changed)
 {
     struct stat st;
@@ -244,23 +245,18 @@ static int relocate_library_file(struct relocation *r, const char *dir, const ch
 
 /* Compiles again what lost its .pyc, with the interpreter of the tree itself. Not being able to is
  * no error: Python then compiles at import. */
-static int compile_rewritten(const struct relocation *r)
+static int compile_rewritten(const struct relocation *r, const char *library)
 {
-    static const char program[] =
-        "import sys, py_compile as p\n"
-        "for file, name in zip(sys.argv[1::2], sys.argv[2::2]):\n"
-        "    p.compile(file, dfile=name, doraise=True, optimize=0,\n"
-        "              invalidation_mode=p.PycInvalidationMode.TIMESTAMP)\n";
     if (r->compile.n == 0)
         return 0;
+    const struct embedded *program = embedded_find("bytecode.py");
     autostrv argv = {0}, env = {0};
     strv_addf(&argv, "%s/bin/python3", r->prefix); /* python3.14td has lib/python3.14t */
     strv_split(&argv, "-I -S -B -c");
-    strv_add(&argv, program);
-    for (size_t i = 0; i < r->compile.n; i++) {
-        strv_add(&argv, r->compile.v[i]);
-        strv_add(&argv, path_base(r->compile.v[i])); /* as the build names it: below the library */
-    }
+    strv_addf(&argv, "%.*s", (int)program->size, (const char *)program->data);
+    strv_add(&argv, library);
+    strv_add(&argv, "1");
+    strv_addv(&argv, &r->compile);
     proc_clean_environment(&env);
     struct proc_opts opts = PROC_OPTS_INIT;
     opts.env = &env;
@@ -286,7 +282,7 @@ static int relocate_library(struct relocation *r, const char *library)
     for (size_t i = 0; rc == 0 && i < names.n; i++)
         rc = relocate_library_file(r, dir, names.v[i]);
     if (rc == 0)
-        rc = compile_rewritten(r);
+        rc = compile_rewritten(r, dir);
     strv_free(&r->compile);
     return rc;
 }

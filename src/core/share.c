@@ -1,10 +1,9 @@
 /* The pair's standard libraries are 95 % the same files.
  *
- * What is shared is the other prefix's file, with its time: so its .pyc, whose header holds time
- * and size of the source, are valid for both, and the .pyc of this prefix no longer are. Both
- * builds have one cache tag and one magic number, so that one .pyc is good for both; those that
- * "make install" wrote differ in nothing but the time and in the path for tracebacks, which import
- * sets anew.
+ * Both builds have one cache tag and one magic number, and share/kernels/bytecode.py writes the
+ * same bytes with either: most .pyc are equal files, too. One that was made otherwise is good for
+ * both if it is of the source that both now share: what is shared is the other prefix's file, with
+ * its time, which such a .pyc may hold.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -158,7 +158,7 @@ static void recompiled(void)
     is_int(relocate_prefix("td", "/opt/ungil/versions/3.14.7td", "/srv/3.14.7td", NULL), 0,
            "relocated");
     off_t at = 0;
-    const char *asked = "td/lib/python3.14t/_sysconfigdata_td_linux.py _sysconfigdata_td_linux.py";
+    const char *asked = "td/lib/python3.14t 1 td/lib/python3.14t/_sysconfigdata_td_linux.py";
     is_int(fs_find("td/bin/python3.asked", asked, strlen(asked), &at), 1,
            "what was rewritten is compiled again");
 }
