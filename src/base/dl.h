@@ -25,6 +25,12 @@
  * for, when the library or a function in it is missing. */
 int dl_load(int *loaded, const char *soname, const char *const *names, void **slots, size_t n);
 
+/* Where the dynamic loader finds libraries: a path for each of `sonames`, "" for one that it does
+ * not find or cannot load. A child process loads them, with their constructors; nothing of them
+ * stays in this one. 0 or E_FAILED. */
+struct strv;
+int dl_locate(const struct strv *sonames, struct strv *paths);
+
 #ifdef UNGIL_LAZY_LIBRARIES
 #define DL_LOAD(api, soname)                                                                       \
     dl_load(&api##_loaded, soname, api##_names, (void **)(void *)&api,                             \

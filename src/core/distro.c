@@ -54,6 +54,38 @@ static const struct need {
     {"tkinter", "tk.h", {"tk-dev", "tk-devel", "tk-dev tcl-dev", "tk", "tk-devel"}},
 };
 
+/* Who ships a shared library. dnf and zypper resolve the name of the library itself. Debian renamed
+ * some packages for 64-bit time (libssl3t64); apt resolves the old name, which the new one
+ * provides.
+ */
+static const struct library {
+    const char *soname; /* all of it, or its head up to where versions differ */
+    const char *apt, *apk, *pacman;
+} libraries[] = {
+    {"libbz2.so.1", "libbz2-1.0", "libbz2", "bzip2"},
+    {"libcrypt.so.1", "libcrypt1", "libxcrypt", "libxcrypt-compat"},
+    {"libcrypt.so.2", "libcrypt2", "libxcrypt", "libxcrypt"},
+    {"libcrypto.so.3", "libssl3", "libcrypto3", "openssl"},
+    {"libdb-5.3.so", "libdb5.3", "db", "db5.3"},
+    {"libffi.so.8", "libffi8", "libffi", "libffi"},
+    {"libffi.so.7", "libffi7", "libffi", "libffi7"},
+    {"libgdbm.so.6", "libgdbm6", "gdbm", "gdbm"},
+    {"libgdbm_compat.so.4", "libgdbm-compat4", "gdbm", "gdbm"},
+    {"liblzma.so.5", "liblzma5", "xz-libs", "xz"},
+    {"libncursesw.so.6", "libncursesw6", "ncurses-libs", "ncurses"},
+    {"libpanelw.so.6", "libncursesw6", "ncurses-libs", "ncurses"},
+    {"libtinfo.so.6", "libtinfo6", "ncurses-libs", "ncurses"},
+    {"libreadline.so.8", "libreadline8", "readline", "readline"},
+    {"libsqlite3.so.0", "libsqlite3-0", "sqlite-libs", "sqlite"},
+    {"libssl.so.3", "libssl3", "libssl3", "openssl"},
+    {"libtcl8.6.so", "libtcl8.6", "tcl", "tcl"},
+    {"libtk8.6.so", "libtk8.6", "tk", "tk"},
+    {"libtsan.so.2", "libtsan2", NULL, "gcc-libs"},
+    {"libuuid.so.1", "libuuid1", "libuuid", "util-linux-libs"},
+    {"libz.so.1", "zlib1g", "zlib", "zlib"},
+    {"libzstd.so.1", "libzstd1", "zstd-libs", "zstd"},
+};
+
 /* Modules that come with the library of another. */
 static const struct alias {
     const char *key, *as;
@@ -140,6 +172,33 @@ char *distro_install_packages(const struct strv *packages)
         size_t n = strlen(m->name);
         if (strncmp(packages->v[i], m->name, n) == 0 && packages->v[i][n] == ':')
             strv_split_commas(&words, packages->v[i] + n + 1);
+    }
+    return m ? install_command(m, &words) : NULL;
+}
+
+/* The package that holds a library; owned, NULL when not known. */
+static char *library_package(const struct manager *m, const char *soname)
+{
+    if (m == &managers[DNF] || m == &managers[ZYPPER])
+        return xasprintf("'%s()(64bit)'", soname);
+    for (size_t i = 0; i < lengthof(libraries); i++) {
+        if (!str_starts(soname, libraries[i].soname))
+            continue;
+        return xstrdup(m == &managers[APT]   ? libraries[i].apt
+                       : m == &managers[APK] ? libraries[i].apk
+                                             : libraries[i].pacman);
+    }
+    return NULL;
+}
+
+char *distro_install_libraries(const struct strv *sonames)
+{
+    const struct manager *m = find_manager();
+    autostrv words = {0};
+    for (size_t i = 0; m && i < sonames->n; i++) {
+        autofree char *package = library_package(m, sonames->v[i]);
+        if (package)
+            strv_add(&words, package);
     }
     return m ? install_command(m, &words) : NULL;
 }

@@ -20,4 +20,8 @@ char *distro_install_command(const struct strv *keys);
 /* The same for packages that are named, "apt:clang-19,llvm-19": those of this machine's manager. */
 char *distro_install_packages(const struct strv *packages);
 
+/* The same for shared libraries, by the names that programs ask for ("libssl.so.3"): those whose
+ * package is known. */
+char *distro_install_libraries(const struct strv *sonames);
+
 #endif

@@ -34,23 +34,35 @@ char *modules_state(const char *makefile, const char *extension)
     return NULL;
 }
 
-char *modules_extension(const char *makefile, const char *module)
+/* What its extension may be called, the likeliest first. */
+static void possible_extensions(const char *module, struct strv *tries)
 {
     const char *last = strrchr(module, '.');
     last = last ? last + 1 : module;
-    struct strv tries = {0};
     for (size_t i = 0; i < lengthof(irregular); i++)
         if (strcmp(irregular[i].module, module) == 0)
-            strv_add(&tries, irregular[i].extension);
-    strv_addf(&tries, "_%s", last);
-    strv_add(&tries, last);
+            strv_add(tries, irregular[i].extension);
+    strv_addf(tries, "_%s", last);
+    strv_add(tries, last);
+}
+
+bool modules_is_extension(const char *module, const char *extension)
+{
+    autostrv tries = {0};
+    possible_extensions(module, &tries);
+    return strv_has(&tries, extension);
+}
+
+char *modules_extension(const char *makefile, const char *module)
+{
+    autostrv tries = {0};
+    possible_extensions(module, &tries);
     char *found = NULL;
     for (size_t i = 0; i < tries.n && !found; i++) {
         autofree char *state = modules_state(makefile, tries.v[i]);
         if (state)
             found = xstrdup(tries.v[i]);
     }
-    strv_free(&tries);
     return found;
 }
 

@@ -2,6 +2,8 @@
 #ifndef UNGIL_CORE_MODULES_H
 #define UNGIL_CORE_MODULES_H
 
+#include <stdbool.h>
+
 #include "base/str.h"
 
 struct recipe;
@@ -11,6 +13,10 @@ struct recipe;
  * configured Makefile; a name it does not list gives NULL (written in Python, or not in this
  * release). */
 char *modules_extension(const char *makefile, const char *module);
+
+/* Whether `extension` ("_tkinter", as its file begins) is one that the importable module stands
+ * for ("tkinter"). */
+bool modules_is_extension(const char *module, const char *extension);
 
 /* MODULE_<NAME>_STATE of an extension: "yes", "missing", "disabled", "n/a" …; owned, or NULL. */
 char *modules_state(const char *makefile, const char *extension);

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "io/digest.h"
 
 #define ARCHIVE_FUNCTIONS(X)                                                                       \
     X(entry_filetype)                                                                              \
@@ -72,6 +73,8 @@ struct unpacking {
     int strip;
     bool zip;
     const char *kind;
+    archive_each *each;
+    void *arg;
     unsigned long long bytes_left;
     unsigned long entries_left;
     struct archive *reader;
@@ -199,9 +202,10 @@ static int write_at(int fd, const char *data, size_t size, off_t offset)
     return 0;
 }
 
-static int copy_data(struct unpacking *u, struct archive_entry *e, const char *path, int fd)
+static int copy_data(struct unpacking *u, struct archive_entry *e, const char *path, int fd,
+                     struct digest *digest)
 {
-    unsigned long long size = (unsigned long long)archive.entry_size(e);
+    unsigned long long size = (unsigned long long)archive.entry_size(e), seen = 0;
     for (;;) {
         const void *data;
         size_t n;
@@ -218,7 +222,14 @@ static int copy_data(struct unpacking *u, struct archive_entry *e, const char *p
             return refuse(u, path, "is larger than it says");
         if (write_at(fd, data, n, (off_t)offset) < 0)
             return fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
+        if (digest && (unsigned long long)offset != seen)
+            return refuse(u, path, "has holes");
+        if (digest)
+            digest_add(digest, data, n);
+        seen = (unsigned long long)offset + n;
     }
+    if (digest && seen != size)
+        return refuse(u, path, "is shorter than it says");
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime_of(e)};
     /* The size for holes at the end. Times that this file system cannot hold are no reason to stop.
      */
@@ -240,14 +251,29 @@ static int unpack_file(struct unpacking *u, struct archive_entry *e, const char 
     int fd = fs_beneath_create(u->beneath, path, 0600);
     if (fd < 0)
         return placed(u, path, fd);
-    int rc = copy_data(u, e, path, fd);
+    struct digest *digest = u->each ? digest_new() : NULL;
+    int rc = copy_data(u, e, path, fd, digest);
     /* Here and not at creation, where the umask would have its say. */
     mode_t mode = archive.entry_perm(e) & 0111 ? 0755 : 0644;
     if (rc == 0 && fchmod(fd, mode) < 0)
         rc = fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
     if (close(fd) < 0 && rc == 0)
         rc = fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
+    struct archive_mtree_entry entry = {
+        .path = path, .type = 'f', .mode = mode, .size = (unsigned long long)size};
+    if (rc == 0 && digest) {
+        digest_hex(digest, entry.sha256);
+        rc = u->each(&entry, u->arg);
+    }
+    digest_free(digest);
     return rc;
+}
+
+/* What is no regular file of its own. */
+static int tell(struct unpacking *u, const char *path, char type, const char *link)
+{
+    struct archive_mtree_entry entry = {.path = path, .type = type, .mode = 0755, .link = link};
+    return u->each ? u->each(&entry, u->arg) : 0;
 }
 
 static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const char *path)
@@ -262,9 +288,10 @@ static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const ch
         return refuse(u, path, why);
     }
     int rc = fs_beneath_symlink(u->beneath, target, path);
-    if (rc == 0)
-        set_late(u, path, mtime_of(e));
-    return placed(u, path, rc);
+    if (rc < 0)
+        return placed(u, path, rc);
+    set_late(u, path, mtime_of(e));
+    return tell(u, path, 'l', target);
 }
 
 static int unpack_hardlink(struct unpacking *u, const char *target, const char *path)
@@ -275,8 +302,9 @@ static int unpack_hardlink(struct unpacking *u, const char *target, const char *
     if (!to || !*to)
         return refuse(u, path, "is a hard link that leads out of the archive");
     int rc = fs_beneath_link(u->beneath, to, path);
-    return rc == E_NOTFOUND ? refuse(u, path, "is a hard link to no file of the archive")
-                            : placed(u, path, rc);
+    if (rc == E_NOTFOUND)
+        return refuse(u, path, "is a hard link to no file of the archive");
+    return rc < 0 ? placed(u, path, rc) : tell(u, path, 'h', to);
 }
 
 static int unpack_typed(struct unpacking *u, struct archive_entry *e, const char *path)
@@ -294,9 +322,10 @@ static int unpack_typed(struct unpacking *u, struct archive_entry *e, const char
         return unpack_file(u, e, path);
     case AE_IFDIR:
         rc = fs_beneath_mkdirs(u->beneath, path, 0755);
-        if (rc == 0)
-            set_late(u, path, mtime_of(e));
-        return placed(u, path, rc);
+        if (rc < 0)
+            return placed(u, path, rc);
+        set_late(u, path, mtime_of(e));
+        return tell(u, path, 'd', NULL);
     case AE_IFLNK:
         return unpack_symlink(u, e, path);
     case AE_IFIFO:
@@ -331,7 +360,9 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *e)
     /* The directory that is stripped itself, and what lies beside it. */
     return archive.entry_filetype(e) == AE_IFDIR
                ? 0
-               : refuse(u, name, "lies outside of the directory that a source archive has");
+               : refuse(u, name,
+                        u->kind ? "lies outside of the directory that it all is in"
+                                : "lies outside of the directory that a source archive has");
 }
 
 /* ---- The whole archive ---- */
@@ -412,6 +443,14 @@ static locale_t enter_utf8(locale_t *before)
     return NULL;
 }
 
+static void leave_utf8(locale_t utf8, locale_t before)
+{
+    if (!utf8)
+        return;
+    uselocale(before);
+    freelocale(utf8);
+}
+
 int archive_unpack(const char *file, const char *dir, int strip,
                    const struct archive_limits *limits)
 {
@@ -426,6 +465,8 @@ int archive_unpack(const char *file, const char *dir, int strip,
                           .strip = strip,
                           .zip = limits->zip,
                           .kind = limits->kind,
+                          .each = limits->each,
+                          .arg = limits->arg,
                           .bytes_left = limits->bytes,
                           .entries_left = limits->entries};
     rc = fs_beneath_open(dir, &u.beneath);
@@ -438,9 +479,61 @@ int archive_unpack(const char *file, const char *dir, int strip,
     set_times(&u);
     archive.read_free(u.reader);
     fs_beneath_free(u.beneath);
-    if (utf8) {
-        uselocale(before);
-        freelocale(utf8);
+    leave_utf8(utf8, before);
+    return rc;
+}
+
+/* Reads the data of an entry into memory. */
+static int read_text(const struct unpacking *u, const char *name, size_t limit, char **text)
+{
+    autostr all = {0};
+    const void *data;
+    size_t n;
+    la_int64_t offset;
+    int status;
+    while ((status = archive.read_data_block(u->reader, &data, &n, &offset)) == ARCHIVE_OK) {
+        if (offset < 0 || (unsigned long long)offset != all.len || n > limit - all.len)
+            return refuse(u, name, "is larger than it may be");
+        str_addn(&all, data, n);
     }
+    if (status != ARCHIVE_EOF)
+        return damaged(u, name);
+    *text = str_take(&all);
+    return 0;
+}
+
+static int find_first(const struct unpacking *u, const char *name, size_t limit, char **text)
+{
+    struct archive_entry *e;
+    int status;
+    while ((status = archive.read_next_header(u->reader, &e)) == ARCHIVE_OK) {
+        const char *path = archive.entry_pathname(e);
+        if (archive.entry_filetype(e) == AE_IFDIR)
+            continue;
+        if (!path || strcmp(path_base(path), name) != 0 || archive.entry_filetype(e) != AE_IFREG)
+            break;
+        return read_text(u, path, limit, text);
+    }
+    if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
+        return damaged(u, NULL);
+    return fail(E_INTEGRITY, "%s is not %s: it does not begin with %s", u->file, u->kind, name);
+}
+
+int archive_first(const char *file, const char *name, size_t limit, const char *kind, char **text)
+{
+    *text = NULL;
+    int rc = DL_LOAD(archive, LIBARCHIVE_SONAME);
+    if (rc < 0)
+        return rc;
+    autofd fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(E_FAILED, "cannot read %s", file);
+    struct unpacking u = {.file = file, .kind = kind};
+    locale_t before, utf8 = enter_utf8(&before);
+    rc = open_reader(&u, fd);
+    if (rc == 0)
+        rc = find_first(&u, name, limit, text);
+    archive.read_free(u.reader);
+    leave_utf8(utf8, before);
     return rc;
 }

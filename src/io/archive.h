@@ -5,11 +5,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* One entry: of a manifest, or of an archive that is unpacked. */
+struct archive_mtree_entry {
+    const char *path; /* without "./" */
+    char type;        /* 'f', 'd', 'l'; 'h': one more name of a file that came before;
+                         '?' for anything else */
+    unsigned mode;
+    unsigned long long size;
+    const char *link; /* NULL unless 'l' or 'h' */
+    char sha256[65];  /* "" when absent */
+};
+typedef int archive_each(const struct archive_mtree_entry *e, void *arg);
+
 struct archive_limits {
     unsigned long long bytes; /* of all files unpacked together */
     unsigned long entries;
-    bool zip;         /* a .zip, as wheels are, and not a source archive of CPython */
-    const char *kind; /* what messages call it if it is neither: "an archive of training data" */
+    bool zip;           /* a .zip, as wheels are, and not a source archive of CPython */
+    const char *kind;   /* what messages call it if it is neither: "an archive of training data" */
+    archive_each *each; /* told of every entry once it is there; a result other than 0 stops;
+                           NULL: nobody is */
+    void *arg;
 };
 #define ARCHIVE_LIMITS_SOURCE                                                                      \
     {                                                                                              \
@@ -27,6 +42,10 @@ struct archive_limits {
 int archive_unpack(const char *file, const char *dir, int strip,
                    const struct archive_limits *limits);
 
+/* The text of the first regular file in an archive, if its name without directories is `name`;
+ * owned. E_INTEGRITY when it is another one, larger than `limit`, or no such archive. */
+int archive_first(const char *file, const char *name, size_t limit, const char *kind, char **text);
+
 /* Writing mtree(5): one entry a call, in any order (the file is sorted). */
 struct archive_mtree;
 struct stat;
@@ -41,15 +60,6 @@ int archive_mtree_close(struct archive_mtree *m, char **text);
 
 /* Reading one: calls back for each entry; a result other than 0 stops it and is returned.
  * E_NOTFOUND, silently, when there is no such file; E_INTEGRITY when it is no manifest. */
-struct archive_mtree_entry {
-    const char *path; /* without "./" */
-    char type;        /* 'f', 'd', 'l'; '?' for anything else */
-    unsigned mode;
-    unsigned long long size;
-    const char *link; /* NULL unless 'l' */
-    char sha256[65];  /* "" when absent */
-};
-int archive_mtree_read(const char *file,
-                       int (*each)(const struct archive_mtree_entry *e, void *arg), void *arg);
+int archive_mtree_read(const char *file, archive_each *each, void *arg);
 
 #endif

@@ -214,13 +214,23 @@ int elf_file_load(struct elf_file *f)
 
 /* ---- Symbols ---- */
 
-static int read_symbols(struct elf_file *f)
+static int read_names(struct elf_file *f)
 {
-    size_t entry = gelf.fsize(f->elf, ELF_T_SYM, 1, EV_CURRENT);
     Elf_Data *names = table_at(f, f->dynamic.strtab, f->dynamic.strsz, ELF_T_BYTE);
     f->names = names && names->d_size == f->dynamic.strsz ? names->d_buf : NULL;
     if (!f->names || f->dynamic.strsz == 0 || f->names[f->dynamic.strsz - 1])
         return damaged(f, "the names of its symbols are not all there");
+    return 0;
+}
+
+const char *elf_name(const struct elf_file *f, uint64_t at)
+{
+    return at < f->dynamic.strsz ? f->names + at : NULL;
+}
+
+static int read_symbols(struct elf_file *f)
+{
+    size_t entry = gelf.fsize(f->elf, ELF_T_SYM, 1, EV_CURRENT);
     uint64_t n = elf_count_symbols(f);
     if (n == 0 || entry == 0 || n > f->size / entry)
         return damaged(f, "its symbols cannot be counted");
@@ -294,7 +304,15 @@ static void take_dynamic(struct elf_dynamic *d, const GElf_Dyn *entry)
         {DT_PLTREL, &d->pltrel},
         {DT_GNU_HASH, &d->gnu_hash},
         {DT_INIT_ARRAYSZ, &d->init_arraysz},
+        {DT_VERNEED, &d->verneed},
+        {DT_VERNEEDNUM, &d->verneednum},
+        {DT_VERDEF, &d->verdef},
+        {DT_VERDEFNUM, &d->verdefnum},
     };
+    if (entry->d_tag == DT_NEEDED) {
+        d->needed = xrealloc(d->needed, (d->n_needed + 1) * sizeof *d->needed);
+        d->needed[d->n_needed++] = entry->d_un.d_val;
+    }
     for (size_t i = 0; i < lengthof(wanted); i++)
         if (wanted[i].tag == entry->d_tag)
             *wanted[i].to = entry->d_un.d_val;
@@ -336,6 +354,10 @@ static int read_segments(struct elf_file *f)
             rc = add_segment(f, &p, &total);
         if (p.p_type == PT_DYNAMIC)
             dynamic = p;
+        if (p.p_type == PT_INTERP) {
+            f->interp = p.p_offset;
+            f->interpsz = p.p_filesz;
+        }
         if (p.p_type == PT_GNU_RELRO) {
             f->relro = p.p_vaddr;
             f->relro_end = p.p_vaddr + p.p_memsz;
@@ -362,7 +384,7 @@ static int read_header(struct elf_file *f)
     f->machine_id = header.e_machine;
     f->n_headers = header.e_phnum;
     f->big_endian = header.e_ident[EI_DATA] == ELFDATA2MSB;
-    if (header.e_type != ET_DYN)
+    if (header.e_type != ET_DYN && !(f->program && header.e_type == ET_EXEC))
         return fail(E_NOTFOUND, "%s is an ELF file, but not a shared library", f->path);
     const struct machine *m = machine_of(f);
     if (!m)
@@ -389,7 +411,18 @@ void elf_file_free(struct elf_file *f)
     free(f->segments);
     free(f->symbols);
     free(f->relocations);
+    free(f->dynamic.needed);
     free(f);
+}
+
+char *elf_interpreter(const struct elf_file *f)
+{
+    enum { LONGEST = 4096 };
+    if (f->interpsz == 0 || f->interpsz > LONGEST)
+        return NULL;
+    Elf_Data *data =
+        elf.getdata_rawchunk(f->elf, (int64_t)f->interp, (size_t)f->interpsz, ELF_T_BYTE);
+    return data && data->d_size == f->interpsz ? xstrndup(data->d_buf, data->d_size) : NULL;
 }
 
 static int read_all(struct elf_file *f)
@@ -409,10 +442,12 @@ static int read_all(struct elf_file *f)
     int rc = read_header(f);
     if (rc == 0)
         rc = read_segments(f);
-    return rc == 0 ? read_symbols(f) : rc;
+    if (rc == 0)
+        rc = read_names(f);
+    return rc == 0 && !f->program ? read_symbols(f) : rc;
 }
 
-int elf_file_open(const char *path, struct elf_file **out)
+static int open_file(const char *path, bool program, struct elf_file **out)
 {
     *out = NULL;
     int rc = DL_LOAD(elf, LIBELF_SONAME);
@@ -423,10 +458,21 @@ int elf_file_open(const char *path, struct elf_file **out)
     struct elf_file *f = xcalloc(1, sizeof *f);
     f->path = xstrdup(path);
     f->fd = -1;
+    f->program = program;
     rc = read_all(f);
     if (rc < 0)
         elf_file_free(f);
     else
         *out = f;
     return rc;
+}
+
+int elf_file_open(const char *path, struct elf_file **out)
+{
+    return open_file(path, false, out);
+}
+
+int elf_file_open_program(const char *path, struct elf_file **out)
+{
+    return open_file(path, true, out);
 }

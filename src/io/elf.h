@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 struct elf_file;
 
 /* *out is owned by the caller. E_FAILED: cannot be read; E_INTEGRITY: not an ELF file, cut short
@@ -78,6 +80,18 @@ bool elf_has_text(const struct elf_file *f, const char *text);
 const unsigned char *elf_bytes(const struct elf_file *f, uint64_t address, size_t *size);
 /* The n-th executable segment: its bytes, NULL when there are no more. */
 const unsigned char *elf_code(const struct elf_file *f, size_t n, uint64_t *address, size_t *size);
+
+/* elf_runtime.c: what a program or library asks of the machine when it is loaded. */
+struct elf_runtime {
+    char *machine;         /* "x86_64" */
+    char *interpreter;     /* the dynamic loader of a program; NULL: it names none */
+    struct strv libraries; /* sonames, in the order of the file */
+    struct strv versions;  /* "SONAME VERSION", as "libc.so.6 GLIBC_2.34" */
+    struct strv provides;  /* symbol versions that a library itself has */
+};
+/* Errors as elf_file_open's. *out is the caller's to free, and empty on an error. */
+int elf_runtime_read(const char *path, struct elf_runtime *out);
+void elf_runtime_free(struct elf_runtime *r);
 
 /* elf_id.c: the build id of a program or library of this machine's kind, in hex, owned: what it was
  * linked from, in a note that linkers write on request. NULL when there is none, or no such file.

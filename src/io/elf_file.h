@@ -22,6 +22,9 @@ struct elf_dynamic {
     uint64_t symtab, strtab, strsz, hash, gnu_hash;
     uint64_t rela, relasz, rel, relsz, jmprel, pltrelsz, pltrel, relr, relrsz;
     uint64_t init_arraysz;
+    uint64_t verneed, verneednum, verdef, verdefnum;
+    uint64_t *needed; /* places in the names */
+    size_t n_needed;
 };
 
 struct elf_file {
@@ -38,6 +41,8 @@ struct elf_file {
     size_t n_segments;
     uint64_t relro, relro_end;
     struct elf_dynamic dynamic;
+    bool program;              /* or a program: its symbols are not read */
+    uint64_t interp, interpsz; /* the loader's path: where in the file, bytes with the NUL */
     const char *names;
     struct elf_symbol *symbols;
     size_t n_symbols;
@@ -51,5 +56,12 @@ struct elf_segment *elf_segment_at(const struct elf_file *f, uint64_t address);
 const unsigned char *elf_segment_bytes(const struct elf_file *f, struct elf_segment *s);
 /* How many dynamic symbols there are; 0 when that cannot be found out. */
 uint64_t elf_count_symbols(const struct elf_file *f);
+
+/* As elf_file_open, and programs too, which may be loaded at one place only; without symbols. */
+int elf_file_open_program(const char *path, struct elf_file **out);
+/* The NUL-terminated text at a place in the names, NULL: it is not there. Borrowed. */
+const char *elf_name(const struct elf_file *f, uint64_t at);
+/* The loader that the program names; NULL: none, as in a library. Owned. */
+char *elf_interpreter(const struct elf_file *f);
 
 #endif

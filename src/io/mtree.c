@@ -159,8 +159,7 @@ static const char *without_dot(const char *path)
     return path;
 }
 
-static int hand_on(struct archive_entry *e, const char *file,
-                   int (*each)(const struct archive_mtree_entry *e, void *arg), void *arg)
+static int hand_on(struct archive_entry *e, const char *file, archive_each *each, void *arg)
 {
     const char *path = without_dot(archive.entry_pathname(e));
     if (!path || !*path)
@@ -185,8 +184,7 @@ static int hand_on(struct archive_entry *e, const char *file,
     return each(&entry, arg);
 }
 
-int archive_mtree_read(const char *file,
-                       int (*each)(const struct archive_mtree_entry *e, void *arg), void *arg)
+int archive_mtree_read(const char *file, archive_each *each, void *arg)
 {
     int rc = DL_LOAD(archive, LIBARCHIVE_SONAME);
     autofree char *text = NULL;
