@@ -23,6 +23,7 @@ const struct verb *const verbs[] = {
     &cmd_verify,
     &cmd_audit,
     &cmd_bench,
+    &cmd_pack,
     &cmd_recipe,
     &cmd_training,
     &cmd_clean,

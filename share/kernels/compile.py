@@ -23,7 +23,7 @@ import threading
 from importlib.machinery import EXTENSION_SUFFIXES
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-from ungil_kernel import check, done, named_in, params, wanted
+from ungil_kernel import check, done, may_lack, named_in, params, wanted
 
 EXTENSION = """
 #include <Python.h>
@@ -76,10 +76,12 @@ PyMODINIT_FUNC PyInit_NAME(void) { return PyModuleDef_Init(&definition); }
 
 EMBEDDING = r"""
 #include <Python.h>
+#include <locale.h>
 #include <string.h>
 int main(int argc, char **argv)
 {
     PyConfig config;
+    setlocale(LC_CTYPE, ""); /* for a prefix whose name is not ASCII */
     PyConfig_InitIsolatedConfig(&config);
     config.site_import = 0;
     config.write_bytecode = 0; /* the prefix's files are in the manifest */
@@ -105,7 +107,7 @@ for name in {modules}:
     try:
         __import__(name)
     except Exception as e:
-        print('cannot load', name + ':', e)
+        print(name + ':', e)
 """
 
 MOST_SECONDS = 60  # of one compiler, linker or program
@@ -119,10 +121,10 @@ print("GIL on" if getattr(sys, "_is_gil_enabled", lambda: True)() else "GIL off"
 
 
 def call(argv, **more):
-    """(exit status, stdout, stderr); 127 when there is no such program."""
+    """(exit status, stdout, stderr), bytes that are no text kept; 127: there is no such program."""
     try:
         run = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                             stderr=subprocess.PIPE, errors="replace", timeout=MOST_SECONDS, **more)
+                             stderr=subprocess.PIPE, errors="surrogateescape", timeout=MOST_SECONDS, **more)
     except FileNotFoundError:
         return 127, "", f"there is no program {argv[0]}"
     except subprocess.TimeoutExpired:
@@ -272,7 +274,9 @@ def run_embedding(name, cc, where, flags, links):
         last = (errors.strip().splitlines() or ["nothing was printed"])[-1]
         return check(name, expected, "does not run", "fail", f"status {status}: {last}")
     first, _, rest = text.strip().partition("\n")
-    reason = rest.split("\n")[0] if rest else None if first.strip() == itself else "another Python"
+    broken = [line.partition(": ") for line in rest.splitlines()]
+    broken = [f"cannot load {n}: {e}" for n, _, e in broken if not may_lack(n, e)]
+    reason = broken[0] if broken else None if first.strip() == itself else "another Python"
     check(name, expected, f"{first.strip()}, {how}", "fail" if reason else "pass", reason)
 
 
@@ -350,11 +354,13 @@ def main():
         return done()
     found = libraries()
     if not found or all(bitcode(f) for f in found):
+        apart = "static" not in p.get("parts", ["static"])  # installed from a bundle
         reason = ("libpython is LLVM bitcode, for clang -flto only" if found
+                  else "libpython is in a bundle of its own, and not installed" if apart
                   else "there is no libpython to link with")
         for name in [n for n in trials if n.startswith("embed")]:
             check(name, "libpython", found[0] if found else "none",
-                  "fail" if own and not found else "skip", reason)
+                  "fail" if own and not found and not apart else "skip", reason)
             del trials[name]
     with tempfile.TemporaryDirectory(prefix="ungil-compile-") as where:
         crew = [threading.Thread(target=t, args=(cc, where)) for t in trials.values()]

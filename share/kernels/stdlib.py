@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-from ungil_kernel import check, culprits_of, described, done, gil_on, named_in, params, wanted, watched_import
+from ungil_kernel import check, culprits_of, described, done, gil_on, may_lack, named_in, params, wanted, watched_import
 
 # Made by CPython's authors to switch the GIL on; only in a build with the test modules.
 MADE_TO_FAIL = {"_testsinglephase"}
@@ -75,6 +75,9 @@ def alone(name):
 
 def report(name, ft, count, broken, culprits):
     """broken: error text by module; culprits: file by module that switched the GIL on."""
+    lacking = [n for n, error in broken.items() if may_lack(n, error)]
+    broken = {n: error for n, error in broken.items() if n not in lacking}
+    count -= len(lacking)
     named = [{"module": n, "file": f} for n, f in culprits.items()]
     named += [{"module": n, "error": e} for n, e in broken.items()]
     seen = f"{count - len(broken)} of {count} imported"
@@ -83,6 +86,8 @@ def report(name, ft, count, broken, culprits):
         expected += ", GIL off"
         seen += ", GIL on" if culprits else ", GIL off"
     reason = None
+    if lacking:
+        seen += "; not here: " + ", ".join(lacking)
     if culprits:
         reason = "the GIL came back on: " + ", ".join(f"{n} ({f})" for n, f in culprits.items())
     elif broken:

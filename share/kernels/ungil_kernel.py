@@ -135,6 +135,16 @@ def culprits_of(*argv):
     return named_in(run.stderr)
 
 
+def may_lack(extension, error):
+    """Whether this extension module is one of an optional module ("_tkinter" of "tkinter"), and
+    the machine lacks a library of it: an interpreter that was built elsewhere is complete without."""
+    irregular = {"dbm.gnu": "_gdbm", "dbm.ndbm": "_dbm", "dbm.sqlite3": "_sqlite3",
+                 "curses.panel": "_curses_panel"}
+    lacks = "cannot open shared object file" in error or "Error loading shared library" in error
+    optional = params().get("optional", [])
+    return lacks and any(extension in (irregular.get(n), "_" + n.split(".")[-1], n) for n in optional)
+
+
 def watched_import(target):
     """Import a module by name, or an extension by path.
 

@@ -22,6 +22,7 @@
 #include "core/text_json.h"
 #include "core/verify.h"
 #include "core/verify_checks.h"
+#include "core/verify_receipt.h"
 
 /* --files, --import ("numpy,pandas"), --check ("gil-off,module"), --junit FILE, --timeout SECONDS
  */
@@ -204,48 +205,17 @@ static int verify_path(struct findings *f, const char *path)
     return verify_one(f, path, &v);
 }
 
-/* The GIL build of the same release, as the control; owned, NULL when it is not installed. */
-static char *control_of(const struct store *s, const struct receipt *r)
-{
-    if (!r->free_threaded)
-        return NULL;
-    autofree char *prefix = store_prefix(s, r->release);
-    autofree char *python = xasprintf("%s/bin/python%s", prefix, r->series);
-    return fs_exists(python) ? steal(&python) : NULL;
-}
-
 static int verify_installed(struct findings *f, const struct store *s, const struct receipt *r)
 {
-    autofree char *flags = suffix_abiflags(r->suffix);
-    autofree char *prefix = store_prefix(s, r->name);
-    autofree char *python = root_python(s, r);
-    autofree char *control = control_of(s, r);
-    autofree char *configured = dirs_configured_prefix(r->name);
+    autofree char *prefix = store_prefix(s, r->name), *sibling = store_prefix(s, r->release);
     autofree char *builds = dirs_cache("build");
     autofree char *stage = path_join(s->root, "stage");
-    autostrv stale = {0};
-    strv_add(&stale, builds);
-    strv_add(&stale, stage);
-    autostrv words = {0};
-    receipt_configure(r, &words);
-    struct recipe *recipe = NULL;
-    if (recipe_find(r->series, &recipe) < 0) {
-        warn("%s: no module is required: %s", r->name, err_message());
-        err_clear();
-    }
-    struct verify_opts v = {.python = python,
-                            .prefix = prefix,
-                            .configured = configured,
-                            .stale = &stale,
-                            .release = r->release,
-                            .abiflags = flags,
-                            .options = &words,
-                            .free_threaded = r->free_threaded,
-                            .required = recipe ? &recipe->required : NULL,
-                            .optional = recipe ? &recipe->optional : NULL,
-                            .control = control};
-    int rc = verify_one(f, r->name, &v);
-    recipe_free(recipe);
+    struct verify_question q;
+    verify_question_of(r, prefix, sibling, &q);
+    strv_add(&q.stale, builds);
+    strv_add(&q.stale, stage);
+    int rc = verify_one(f, r->name, &q.opts);
+    verify_question_free(&q);
     return rc;
 }
 

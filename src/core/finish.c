@@ -76,21 +76,20 @@ static int share(struct finish *all, size_t n)
 
 /* ---- verify ---- */
 
-static int judge(const struct finish *f, const struct install_opts *opts)
+int finish_judge(const char *name, const char *made, enum verdict verdict, json_t *verification)
 {
-    if (f->verdict == VERDICT_PROVEN)
+    if (verdict == VERDICT_PROVEN || verdict == VERDICT_PASSED)
         return 0;
-    if (f->verdict == VERDICT_INCONCLUSIVE) {
-        warn("%s: %s", f->name,
+    if (verdict == VERDICT_INCONCLUSIVE) {
+        warn("%s: %s", name,
              "the proof is inconclusive on this machine; \"ungil show\" tells which checks");
         return 0;
     }
-    autofree char *why = verify_explain(f->verification);
-    bool unproven = f->verdict == VERDICT_UNPROVEN;
-    int rc =
-        fail(unproven ? E_UNPROVEN : E_FAILED, "%s was built, but %s; it was not installed:\n%s",
-             f->name, unproven ? "is not proven free-threaded" : "did not pass verification", why);
-    return opts->keep_failed ? rc : err_hint(rc, "--keep-failed keeps the prefix for a look");
+    autofree char *why = verify_explain(verification);
+    bool unproven = verdict == VERDICT_UNPROVEN;
+    return fail(unproven ? E_UNPROVEN : E_FAILED, "%s was %s, but %s; it was not installed:\n%s",
+                name, made, unproven ? "is not proven free-threaded" : "did not pass verification",
+                why);
 }
 
 /* What the options of one verification borrow. */
@@ -168,7 +167,9 @@ static int verify(struct finish *all, size_t n, const struct plan *plan,
         progress_done(opts->progress, all[i].name, "verify", clock_now() - start);
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = judge(&all[i], opts);
+        rc = finish_judge(all[i].name, "built", all[i].verdict, all[i].verification);
+        if (rc < 0 && !opts->keep_failed)
+            err_hint(rc, "--keep-failed keeps the prefix for a look");
         if (rc < 0)
             timeline_fail(opts->timeline, all[i].name);
     }

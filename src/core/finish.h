@@ -25,6 +25,8 @@ struct finish {
  * the checks. */
 int finish_all(struct finish *all, size_t n, const struct plan *plan, const struct source *source,
                const struct store *store, const struct install_opts *opts);
+/* What a verification said of what was just "built" or "unpacked": 0, or the error for the user. */
+int finish_judge(const char *name, const char *made, enum verdict verdict, json_t *verification);
 void finish_free(struct finish *f);
 
 /* The interpreter inside a prefix: <prefix>/bin/python3.14t; owned. See python_program. */

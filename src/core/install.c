@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -11,6 +12,7 @@
 #include "core/bench.h"
 #include "core/build.h"
 #include "core/build_ccache.h"
+#include "core/bundle.h"
 #include "core/cache.h"
 #include "core/dirs.h"
 #include "core/finish.h"
@@ -364,7 +366,10 @@ static int make_plans(const char *const *specs, size_t n, const struct install_o
                            .unpinned = opts->source.unpinned};
     int rc = n == 0 ? plan_make(NULL, &po, &plans[0]) : 0;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = plan_make(specs[i], &po, &plans[i]);
+        if (!bundle_is_file(specs[i]))
+            rc = plan_make(specs[i], &po, &plans[i]);
+        else if (access(specs[i], R_OK) < 0)
+            rc = fail_errno(E_USAGE, "cannot read the bundle %s", specs[i]);
     return rc;
 }
 
@@ -385,7 +390,10 @@ int install_run(const char *const *specs, size_t n, const struct install_opts *o
     rc = make_plans(specs, n, opts, plans);
     for (size_t i = 0; rc == 0 && i < n_plans; i++) {
         timeline_barrier(opts->timeline);
-        rc = install_one(&plans[i], opts, *report);
+        if (n > 0 && bundle_is_file(specs[i]))
+            rc = bundle_install(specs[i], opts, *report);
+        else
+            rc = install_one(&plans[i], opts, *report);
         if (rc < 0 && n > 1)
             err_context(rc, "%s", specs[i]);
     }

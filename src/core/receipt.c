@@ -32,15 +32,9 @@ static void borrow_fields(struct receipt *r)
     r->free_threaded = json_is_true(json_object_get(json, "free_threaded"));
 }
 
-int receipt_read(const char *prefix, struct receipt **out)
+int receipt_parse(const char *text, size_t size, const char *path, struct receipt **out)
 {
     *out = NULL;
-    autofree char *path = path_join(prefix, "ungil.json");
-    autofree char *text = NULL;
-    size_t size;
-    int rc = fs_read(path, &text, &size);
-    if (rc < 0)
-        return rc;
     json_error_t why;
     json_t *json = json_loadb(text, size, 0, &why);
     if (!json)
@@ -58,6 +52,16 @@ int receipt_read(const char *prefix, struct receipt **out)
     borrow_fields(r);
     *out = r;
     return 0;
+}
+
+int receipt_read(const char *prefix, struct receipt **out)
+{
+    *out = NULL;
+    autofree char *path = path_join(prefix, "ungil.json");
+    autofree char *text = NULL;
+    size_t size;
+    int rc = fs_read(path, &text, &size);
+    return rc < 0 ? rc : receipt_parse(text, size, path, out);
 }
 
 int receipt_write(const char *prefix, json_t *json)

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct strv;
 
@@ -23,6 +24,8 @@ struct receipt {
 
 /* E_NOTFOUND silently when there is none; E_FAILED when it is unreadable or not one of ours. */
 int receipt_read(const char *prefix, struct receipt **out);
+/* The same from a text; `where` is for messages. */
+int receipt_parse(const char *text, size_t size, const char *where, struct receipt **out);
 int receipt_write(const char *prefix, json_t *json); /* atomically */
 void receipt_free(struct receipt *r);
 

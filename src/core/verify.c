@@ -33,6 +33,8 @@ static json_t *make_params(const struct verify_opts *o)
                   texts_json(o->stale), "only", texts_json(o->only));
     if (o->release)
         json_object_set_new(p, "release", json_string(o->release));
+    if (o->parts && o->parts->n > 0)
+        json_object_set_new(p, "parts", texts_json(o->parts));
     if (o->options)
         json_object_set_new(p, "configure", texts_json(o->options));
     /* Not checked when they are no UTF-8. */

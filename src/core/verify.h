@@ -28,6 +28,7 @@ struct verify_opts {
     const struct strv *options;  /* what configure was given; NULL: not known */
     const struct strv *required; /* modules that must work; NULL: none */
     const struct strv *optional; /* modules that may be missing; NULL: none */
+    const struct strv *parts;    /* what was installed of a bundle; NULL: all there is */
     const struct strv *import;   /* more to import with the GIL off, names or paths; NULL: none */
     const struct strv *only;     /* the checks to run, see verify_check_names; NULL: all */
     double seconds;              /* time limit of one kernel; 0: a generous one */

@@ -1,0 +1,146 @@
+/* ungil pack NAME...: bundles of installed interpreters. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/cmd.h"
+#include "cli/root.h"
+#include "cli/table.h"
+#include "core/bundle.h"
+#include "core/dirs.h"
+#include "core/receipt.h"
+#include "core/text_json.h"
+
+static const char *output; /* --output: a file or a directory */
+static const char *parts;  /* --part */
+
+static void options(struct optset *set)
+{
+    opt_add(set, (struct opt){"output", 'o', OPT_STRING, &output, "FILE",
+                              "Write it here; with a directory, below it. Without this option: "
+                              "NAME-PLATFORM.tar.zst in the working directory."});
+    opt_add(set, (struct opt){"part", 0, OPT_STRING, &parts, "PART[,PART]...",
+                              "Which parts, a file each: main (the interpreter; the default), "
+                              "static (libpython as a static library), debug (debugging "
+                              "information), tests (the test suite), all (those that are there)."});
+    opt_add_root(set);
+    opt_add_json(set);
+}
+
+static int unknown_part(const char *word)
+{
+    const char *nearest = str_nearest(word, bundle_part_names, BUNDLE_PARTS);
+    int rc = fail(E_USAGE, "pack --part: there is no part \"%s\"", word);
+    return nearest ? err_hint(rc, "did you mean %s?", nearest)
+                   : err_hint(rc, "parts are main, static, debug, tests, and all");
+}
+
+/* Which of them --part means; *all: those that are not there are no error. */
+static int chosen_parts(bool chosen[BUNDLE_PARTS], bool *all)
+{
+    autostrv words = {0};
+    strv_split_commas(&words, parts ? parts : "main");
+    *all = strv_has(&words, "all");
+    for (size_t i = 0; i < words.n; i++) {
+        bool known = strcmp(words.v[i], "all") == 0;
+        for (int p = 0; p < BUNDLE_PARTS; p++)
+            if (*all || strcmp(words.v[i], bundle_part_names[p]) == 0)
+                chosen[p] = known = true;
+        if (!known)
+            return unknown_part(words.v[i]);
+    }
+    return words.n ? 0 : unknown_part("");
+}
+
+/* One file cannot hold several bundles. */
+static int check_output(size_t bundles)
+{
+    struct stat st;
+    if (bundles < 2 || !output || str_ends(output, "/") ||
+        (stat(output, &st) == 0 && S_ISDIR(st.st_mode)))
+        return 0;
+    return err_hint(
+        fail(E_USAGE, "pack --output: %s is one file, for %zu bundles", output, bundles),
+        "give a directory that is there");
+}
+
+static int pack_one(const struct store *s, const struct receipt *r, enum bundle_part part,
+                    bool optional, json_t *packed)
+{
+    autofree char *cache = dirs_cache(NULL);
+    struct bundle_made made;
+    int rc = bundle_pack(s, r, part, output, cache, &made);
+    if (rc == E_NOTFOUND && optional) {
+        err_clear();
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    char size[16];
+    if (!common.json)
+        printf("%s  %s  %s\n", made.sha256, made.file, str_bytes(size, made.bytes));
+    json_array_append_new(packed,
+                          json_pack("{s:s, s:s, s:o, s:s, s:I}", "name", r->name, "part",
+                                    bundle_part_names[part], "file", text_json(made.file), "sha256",
+                                    made.sha256, "bytes", (json_int_t)made.bytes));
+    bundle_made_free(&made);
+    return 0;
+}
+
+static int pack_name(const struct store *s, const char *name, const bool chosen[BUNDLE_PARTS],
+                     bool all, json_t *packed)
+{
+    struct receipt *r = NULL;
+    int rc = store_find(s, name, &r);
+    for (int part = 0; rc == 0 && part < BUNDLE_PARTS; part++)
+        if (chosen[part])
+            rc = pack_one(s, r, (enum bundle_part)part, all, packed);
+    receipt_free(r);
+    return rc;
+}
+
+static int run(const struct strv *operands)
+{
+    bool chosen[BUNDLE_PARTS] = {false}, all;
+    size_t n = 0;
+    if (operands->n == 0)
+        return err_hint(fail(E_USAGE, "pack: which NAME?"), "\"ungil list\" shows the names");
+    int rc = chosen_parts(chosen, &all);
+    for (int part = 0; part < BUNDLE_PARTS; part++)
+        n += chosen[part];
+    if (rc == 0)
+        rc = check_output(n * operands->n);
+    autostore s;
+    root_open(&s);
+    json_t *packed = json_array();
+    for (size_t i = 0; rc == 0 && i < operands->n; i++)
+        rc = pack_name(&s, operands->v[i], chosen, all, packed);
+    if (rc == 0 && common.json)
+        rc = print_json(json_pack("{s:i, s:O}", "format", 1, "packed", packed));
+    json_decref(packed);
+    return rc;
+}
+
+const struct verb cmd_pack = {
+    .name = "pack",
+    .usage = "pack [OPTION]... NAME...",
+    .summary = "Pack installed interpreters into bundles",
+    .description =
+        "A bundle is one file, NAME-PLATFORM.tar.zst, from which \"ungil install FILE\" makes the "
+        "same interpreter on another machine, under any root, without a compiler. Equal "
+        "interpreters make equal bundles, byte for byte, wherever and whenever they are packed: "
+        "its SHA-256 is printed in front of the file's name.\n\n"
+        "What was added to the prefix since it was installed, with pip or by hand, is not packed; "
+        "a file that was changed is an error. What few need is a bundle of its own, which "
+        "\"ungil install\" adds to the interpreter that is installed: the static library, for "
+        "programs that embed Python; debugging information; the test suite.\n\n"
+        "The file is a pax tar, packed with zstd, of the directory NAME: ungil.json, ungil.mtree "
+        "(the manifest, with the SHA-256 of every file), then the rest, sorted, owned by 0, with "
+        "the time of the release.\n\n"
+        "With --json: format (1) and packed: an array of name, part, file, sha256, bytes.",
+    .run = run,
+    .options = options,
+};

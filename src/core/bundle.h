@@ -1,0 +1,60 @@
+/* Bundles: an installed prefix as one file that can be installed anywhere.
+ *
+ * A bundle is a pax tar, packed with zstd, of one directory NAME/: first ungil.json (the receipt,
+ * as far as equal inputs give equal texts), then ungil.mtree (the manifest), then everything that
+ * the manifest lists, sorted. Owners are 0, modes 0755 or 0644, times those of the release. Every
+ * file is as if the prefix were /opt/ungil/versions/NAME, wherever it was packed. So equal prefixes
+ * make equal bundles, byte for byte.
+ *
+ * Not everybody wants all of a prefix: it is packed in parts, each a bundle of its own. The main
+ * part is an interpreter; the others are added to one that is installed.
+ */
+#ifndef UNGIL_CORE_BUNDLE_H
+#define UNGIL_CORE_BUNDLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/str.h"
+
+struct install_opts;
+struct receipt;
+struct store;
+
+enum bundle_part { BUNDLE_MAIN, BUNDLE_STATIC, BUNDLE_DEBUG, BUNDLE_TESTS, BUNDLE_PARTS };
+extern const char *const bundle_part_names[]; /* "main", "static", "debug", "tests" */
+/* Which part of a prefix the file at `relative` belongs to. */
+enum bundle_part bundle_part_of(const char *relative);
+
+/* What was written; free with bundle_made_free. */
+struct bundle_made {
+    char *file, *sha256;
+    unsigned long long bytes;
+};
+/* Packs one part of an installed prefix into `file`, or, when that is NULL or a directory, into
+ * NAME-PLATFORM[-PART].tar.zst there. E_INTEGRITY when files are not as they were installed;
+ * E_NOTFOUND, with a message, when the prefix has nothing of that part. Appears complete or not at
+ * all. `cache` has room for a copy of the prefix. */
+int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part part,
+                const char *file, const char *cache, struct bundle_made *made);
+void bundle_made_free(struct bundle_made *m);
+
+/* Whether a SPEC of `install` names a file of bundles, by its end. */
+bool bundle_is_file(const char *spec);
+
+/* Installs one: compared with its manifest while it is written, made right for where it is,
+ * verified, committed like a build. Adds to the report of install_run. E_INTEGRITY when it is not
+ * what it says; E_FAILED when this machine cannot run it. */
+int bundle_install(const char *file, const struct install_opts *opts, json_t *report);
+
+/* ---- bundle_receipt.c ---- */
+
+/* The receipt inside a bundle, from that of an installed prefix, without manifest and runtime,
+ * which the caller adds; owned. */
+json_t *bundle_receipt(const struct receipt *r, enum bundle_part part);
+/* The parts that a prefix was installed from, appended; none where it was built. */
+void bundle_parts(const struct receipt *r, struct strv *parts);
+/* A "name=value" of the text that the inputs' digest is of; owned, NULL when there is none. */
+char *bundle_input(const struct receipt *r, const char *name);
+
+#endif

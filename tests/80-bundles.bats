@@ -1,0 +1,289 @@
+# A bundle installs anywhere as what was packed, or not at all; equal interpreters make equal bundles.
+
+load helpers
+
+setup() {
+	common_setup
+	mini_upstream
+	PLATFORM=$(uname -m)-linux-gnu
+	BUNDLE=$PWD/3.99.1t-$PLATFORM.tar.zst
+}
+
+install_mini() { # SPEC...
+	run ungil install "$@" --preset quick --no-bench
+	assert_exit 0
+}
+
+packed() {
+	install_mini 3.99.1t
+	run ungil pack 3.99.1t
+	assert_exit 0
+}
+
+# spoiled FAULT: the bundle with one thing wrong
+spoiled() { python3 "$TESTS/bundles.py" "$BUNDLE" "$PWD/bad.tar.zst" "$1"; }
+
+nothing_in() { # ROOT
+	[ ! -e "$1" ] || { find "$1" -mindepth 2 | grep . && fail "there is something in $1"; }
+	true
+}
+
+@test "pack names the file, its SHA-256 and its size; --json says the same" {
+	packed
+	local sum
+	sum=$(sha256sum "$BUNDLE")
+	assert_output --regexp "^${sum%% *}  3\.99\.1t-$PLATFORM\.tar\.zst  [0-9]+ KiB$"
+	run --separate-stderr ungil pack 3.99.1t --json -o "$PWD/other.tar.zst"
+	run python3 -c 'import json, sys; print(*json.loads(sys.argv[1])["packed"][0].values())' "$output"
+	assert_output "3.99.1t main $PWD/other.tar.zst ${sum%% *} $(stat -c %s "$BUNDLE")"
+}
+
+@test "what is in it: one directory, the receipt and the manifest first, the rest sorted, nobody's, of the release's time" {
+	packed
+	run tar --numeric-owner --full-time -tvf "$BUNDLE"
+	assert_line --index 0 --regexp '^drwxr-xr-x 0/0 +0 2025-01-01 00:00:00 3.99.1t/$'
+	assert_line --index 1 --regexp ' 3.99.1t/ungil.json$'
+	assert_line --index 2 --regexp ' 3.99.1t/ungil.mtree$'
+	run grep -vE '^(-rw-r--r--|-rwxr-xr-x|drwxr-xr-x|lrwxrwxrwx) 0/0 +[0-9]+ 2025-01-01 00:00:00 3[.]99[.]1t/' <<<"$output"
+	assert_output ''
+	run bash -c "tar -tf '$BUNDLE' | tail -n +4 | sed 's|/\$||; s|/|\x01|g' | LC_ALL=C sort -c"
+	assert_exit 0
+	run grep -c . <(tar -xOf "$BUNDLE" 3.99.1t/ungil.json | grep -F "$BATS_TEST_TMPDIR")
+	assert_output 0
+}
+
+@test "installed elsewhere it is proven, linked, and its files are those of its manifest" {
+	packed
+	run ungil install "$BUNDLE" --root "$PWD/else where"
+	assert_exit 0
+	assert_line --regexp "^3\.99\.1t +installed +$PWD/else where/versions/3\.99\.1t$"
+	run "$PWD/else where/bin/python3.99t" -V
+	assert_output 'Python 3.99.1'
+	run ungil verify --files --root "$PWD/else where"
+	assert_exit 0
+	run grep -rl "$UNGIL_ROOT" "$PWD/else where/versions"
+	assert_output ''
+	run ungil show --json 3.99.1t --root "$PWD/else where"
+	assert_output --regexp "\"sha256\": ?\"$(sha256sum "$BUNDLE" | cut -d' ' -f1)\""
+	run --separate-stderr ungil install "$BUNDLE" --root "$PWD/else where"
+	assert_exit 0
+	assert_output --partial 'already installed'
+}
+
+@test "equal bytes: from another root, from what was installed from a bundle, built apart with another umask" {
+	packed
+	ungil install "$BUNDLE" --root "$PWD/else where"
+	mkdir again
+	ungil pack 3.99.1t --root "$PWD/else where" -o again
+	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+	(umask 077 && XDG_CACHE_HOME=$PWD/c ungil install 3.99.1t --preset quick --no-bench --root "$PWD/third" --jobs 1)
+	(umask 027 && XDG_CACHE_HOME=$PWD/c ungil pack 3.99.1t --root "$PWD/third" -o again)
+	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+}
+
+@test "what was added stays behind; what was changed is named and nothing is packed: exit 5" {
+	packed
+	mv "$BUNDLE" before
+	local prefix=$UNGIL_ROOT/versions/3.99.1t
+	echo more >"$prefix/lib/python3.99t/site-packages/more.py"
+	run ungil pack 3.99.1t
+	assert_exit 0
+	cmp before "$BUNDLE"
+	rm "$BUNDLE"
+	echo "# edited" >>"$prefix/lib/python3.99t/os.py"
+	ln -sf idle3 "$prefix/bin/pip3"
+	rm "$prefix/lib/python3.99t/json.py"
+	run ungil pack 3.99.1t
+	assert_exit 5
+	assert_output --partial '3.99.1t is not packed: 3 of its files are not as installed: bin/pip3, lib/python3.99t/json.py, lib/python3.99t/os.py'
+	assert_output --partial 'ungil verify --files 3.99.1t'
+	run ls
+	assert_output before
+	run ls "$XDG_CACHE_HOME/ungil/pack"
+	assert_output ''
+}
+
+@test "the static library is a bundle of its own, added to what is installed" {
+	install_mini 3.99.1t
+	local library=lib/libpython3.99t.a root=$PWD/else
+	# the miniature makes one only when it is optimised
+	run ungil install 3.99.1t --preset release --no-bench --force
+	assert_exit 0
+	run ungil pack 3.99.1t --part all
+	assert_exit 0
+	run ls
+	assert_output "3.99.1t-$PLATFORM-static.tar.zst"$'\n'"3.99.1t-$PLATFORM.tar.zst"
+	run tar -tf "$BUNDLE"
+	refute_output --partial .a
+	local static=${BUNDLE%.tar.zst}-static.tar.zst
+	run ungil install "$static" --root "$root"
+	assert_exit 1
+	assert_output --partial 'is the part "static" of 3.99.1t, which is not installed'
+	run ungil install "$BUNDLE" "$static" --root "$root"
+	assert_exit 0
+	assert_file_exist "$root/versions/3.99.1t/$library"
+	run ungil verify --files --root "$root"
+	assert_exit 0
+	run ungil install "$static" --root "$root"
+	assert_output --partial 'already installed'
+	mkdir again
+	run ungil pack 3.99.1t --part all --root "$root" -o again
+	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+	cmp "$static" "again/${static##*/}"
+	ungil install 3.99.1t --preset quick --no-bench --root "$root" --force
+	run ungil pack 3.99.1t --part debug --root "$root"
+	assert_exit 1
+	assert_output --partial '3.99.1t has no part "debug"'
+}
+
+@test "a part of another build is refused" {
+	run ungil install 3.99.1t --preset release --no-bench
+	ungil pack 3.99.1t --part static
+	ungil install 3.99.1t --preset quick --no-bench --root "$PWD/else"
+	ungil pack 3.99.1t --root "$PWD/else"
+	ungil install "$BUNDLE" --root "$PWD/third"
+	run ungil install "${BUNDLE%.tar.zst}-static.tar.zst" --root "$PWD/third"
+	assert_exit 1
+	assert_output --partial 'of another 3.99.1t than is installed'
+}
+
+@test "every fault is found, named, and nothing is installed: exit 5" {
+	packed
+	local fault message
+	while IFS=$'\t' read -r fault message; do
+		echo "fault: $fault"
+		spoiled "$fault"
+		run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+		assert_exit 5
+		assert_output --partial "$message"
+		nothing_in "$PWD/else"
+	done < <(python3 "$TESTS/bundles.py" --list)
+	[ ! -e "$PWD/out" ] && [ ! -e /out ]
+}
+
+@test "cut short anywhere: exit 5, nothing is installed" {
+	packed
+	local size at
+	size=$(stat -c %s "$BUNDLE")
+	for ((at = 0; at < size; at += size / 16 + 1)); do
+		head -c "$at" "$BUNDLE" >short.tar.zst
+		run ungil install "$PWD/short.tar.zst" --root "$PWD/else"
+		assert_exit 5
+		nothing_in "$PWD/else"
+	done
+}
+
+@test "for another machine: said before anything is unpacked, exit 1" {
+	packed
+	spoiled machine
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 1
+	assert_output --partial "bad.tar.zst is for aarch64; this machine is $(uname -m)"
+	spoiled musl
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 1
+	assert_output --partial 'needs the dynamic loader /lib/ld-musl-x86_64.so.1'
+	spoiled glibc
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 1
+	assert_output --regexp 'glibc 2\.99 or later \(this machine has 2\.[0-9]+\), for python3\.99t'
+	assert_output --partial 'a bundle that was built on an older system'
+	assert_file_not_exist "$PWD/else"
+}
+
+@test "libraries that lack are named with this distribution's packages; those of optional modules are only noted" {
+	packed
+	spoiled library
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 1
+	assert_output --partial 'libssl.so.3.99, for _ssl, _hashlib'
+	refute_output --partial libtk
+	assert_output --regexp 'apt-get install libssl3"'
+	assert_file_not_exist "$PWD/else"
+	spoiled optional
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 0
+	assert_output --partial '3.99.1t: without tkinter: this machine lacks the libraries'
+}
+
+@test "what is no bundle: a missing file is exit 2, another archive exit 5" {
+	run ungil install "$PWD/none.tar.zst"
+	assert_exit 2
+	assert_output --partial "cannot read the bundle $PWD/none.tar.zst: No such file or directory"
+	mkdir d && touch d/file && tar -czf other.tar.gz d
+	run ungil install "$PWD/other.tar.gz"
+	assert_exit 5
+	assert_output --partial 'is not a bundle of ungil: it does not begin with ungil.json'
+	assert_nothing_installed
+}
+
+@test "a wrong name, a wrong part, one file for two bundles, a directory that is not there" {
+	install_mini 3.99.1
+	run ungil pack
+	assert_exit 2
+	run ungil pack 3.99.2
+	assert_exit 1
+	assert_output --partial '3.99.2 is not installed'
+	run ungil pack 3.99.1 --part statik
+	assert_exit 2
+	assert_output --partial 'did you mean static?'
+	run ungil pack 3.99.1 3.99.1t -o both.tar.zst
+	assert_exit 2
+	assert_output --partial 'both.tar.zst is one file, for 2 bundles'
+	run ungil pack 3.99.1 -o none/x.tar.zst
+	assert_exit 1
+	assert_output --partial 'cannot write none/x.tar.zst: No such file or directory'
+}
+
+@test "no room: exit 1, nothing is left, and what was installed stays" {
+	packed
+	[ "$(id -u)" -eq 0 ] || skip "needs root for a small file system"
+	unshare --mount true 2>/dev/null || skip "may not mount"
+	run unshare --mount bash -c '
+		mkdir small && mount -t tmpfs -o size=100k none small || exit 99
+		"$1" install "$2" --root "$PWD/small/root"; echo "exit $?"
+		find small/root/versions small/root/stage -mindepth 1
+		rm -rf small/root && dd if=/dev/zero of=small/fill bs=1k 2>/dev/null
+		"$1" pack 3.99.1t -o small/; echo "exit $?"; ls small' _ "$UNGIL" "$BUNDLE"
+	assert_line --index 0 --regexp 'cannot write lib/.*: No space left on device'
+	assert_line --index 1 'exit 1'
+	assert_line --index 2 --regexp 'cannot write small/3.99.1t-.*: No space left on device'
+	assert_line --index 3 'exit 1'
+	assert_line --index 4 fill
+	[ "${#lines[@]}" = 5 ]
+}
+
+@test "stopped while it is proven, nothing is installed; the next run installs it" {
+	packed
+	knob slow-verify
+	local status=0
+	background "$UNGIL" install "$BUNDLE" --root "$PWD/else" 2>err
+	within 20 grep -qs verify err
+	kill -TERM "$PID"
+	wait "$PID" || status=$?
+	assert_equal "$status" 143
+	assert_file_contains err "nothing of ${BUNDLE##*/} is installed"
+	nothing_in "$PWD/else"
+	unknob slow-verify
+	run ungil install "$BUNDLE" --root "$PWD/else"
+	assert_exit 0
+	UNGIL_ROOT=$PWD/else assert_store_is_sound
+}
+
+@test "killed anywhere: the old interpreter or the new one, and the next run ends it" {
+	packed
+	ungil install "$BUNDLE" --root "$PWD/else"
+	local i seen=0
+	for i in {1..12}; do
+		background "$UNGIL" install "$BUNDLE" --root "$PWD/else" --force 2>err
+		sleep "0.0$((i * 3 % 10))$i"
+		kill -KILL "$PID" && seen=$((seen + 1))
+		wait "$PID" || true
+		run "$PWD/else/bin/python3.99t" -V
+		assert_output 'Python 3.99.1'
+	done
+	[ "$seen" -gt 0 ]
+	run ungil install "$BUNDLE" --root "$PWD/else" --force
+	assert_exit 0
+	UNGIL_ROOT=$PWD/else assert_store_is_sound
+}
