@@ -287,3 +287,28 @@ nothing_in() { # ROOT
 	assert_exit 0
 	UNGIL_ROOT=$PWD/else assert_store_is_sound
 }
+
+@test "a root that was moved goes on running; relocate names what named the old place, and makes it right" {
+	packed
+	ungil install "$BUNDLE" --root "$PWD/before"
+	mv before after
+	run after/versions/3.99.1t/bin/python3.99t -V
+	assert_output 'Python 3.99.1'
+	run --separate-stderr ungil relocate --dry-run --root "$PWD/after"
+	assert_exit 0
+	assert_line "$PWD/after/versions/3.99.1t/lib/python3.99t/config-3.99t-x86_64-linux-gnu/Makefile"
+	run grep -rlF "$PWD/before" after/versions --include=Makefile
+	assert_output after/versions/3.99.1t/lib/python3.99t/config-3.99t-x86_64-linux-gnu/Makefile
+	run ungil relocate 3.99.1t --root "$PWD/after"
+	assert_exit 0
+	run after/bin/python3.99t -V
+	assert_output 'Python 3.99.1'
+	run grep -rlF "$PWD/before" after/versions after/bin
+	assert_output after/versions/3.99.1t/ungil.json # where the bundle came from is below it
+	UNGIL_ROOT=$PWD/after assert_store_is_sound
+	run ungil relocate --root "$PWD/after"
+	assert_output '3.99.1t: nothing to do: it is where its files say'
+	mkdir again
+	ungil pack 3.99.1t --root "$PWD/after" -o again
+	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+}

@@ -15,6 +15,7 @@
 #include "core/dirs.h"
 #include "core/finish.h"
 #include "core/install.h"
+#include "core/linked_copy.h"
 #include "core/manifest.h"
 #include "core/progress.h"
 #include "core/receipt.h"
@@ -276,32 +277,13 @@ static int verify(struct arrival *a)
 
 /* ---- Adding to what is installed ---- */
 
-/* One more name for each file; a copy where the file system refuses. */
-static int link_one(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    autofree char *to = path_join(arg, relative), *target = NULL;
-    int rc = proc_check();
-    if (rc < 0)
-        return rc;
-    if (S_ISDIR(st->st_mode))
-        return fs_mkdirs(to, st->st_mode & 07777);
-    if (S_ISLNK(st->st_mode)) {
-        rc = fs_read_link(path, &target);
-        return rc < 0 ? rc : fs_symlink_replace(target, to);
-    }
-    unlink(to);
-    return link(path, to) == 0 ? 0 : fs_copy_file(path, to);
-}
-
 /* The prefix becomes what is installed, and what has just been unpacked. */
 static int merge(struct arrival *a)
 {
     autofree char *both = path_join(a->stage, "both");
-    int rc = fs_mkdirs(both, 0755);
+    int rc = linked_copy(a->final, both);
     if (rc == 0)
-        rc = fs_walk(a->final, link_one, both);
-    if (rc == 0)
-        rc = fs_walk(a->prefix, link_one, both);
+        rc = linked_copy(a->prefix, both);
     if (rc == 0)
         str_set(&a->prefix, steal(&both));
     return rc;

@@ -1,0 +1,100 @@
+#include "core/moved.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "core/linked_copy.h"
+#include "core/manifest.h"
+#include "core/receipt.h"
+#include "core/relocate.h"
+#include "core/samefile.h"
+#include "core/store.h"
+#include "core/text_json.h"
+
+bool moved_is(const struct store *s, const struct receipt *r)
+{
+    autofree char *prefix = store_prefix(s, r->name);
+    const char *then = json_text(r->json, "root_prefix");
+    return *then && strcmp(then, prefix) != 0;
+}
+
+/* Programs and libraries are changed in place, and so must be files of their own. */
+static int own_binaries(const char *copy, const char *dir, const char *beginning)
+{
+    autofree char *path = path_join(copy, dir);
+    autostrv names = {0};
+    int rc = fs_list(path, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        autofree char *file = path_join(path, names.v[i]), *own = xasprintf("%s.own", file);
+        struct stat st;
+        if (!str_starts(names.v[i], beginning) || lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+            continue;
+        rc = fs_copy_file(file, own);
+        if (rc == 0 && rename(own, file) < 0)
+            rc = fs_remove_tree(own) < 0 ? E_FAILED : fail_errno(E_FAILED, "cannot write %s", file);
+    }
+    return rc;
+}
+
+struct comparison {
+    const char *before;
+    struct strv *files;
+};
+
+/* What is not one file with the original any more, and differs. */
+static int note_changed(const char *relative, const char *path, const struct stat *st, void *arg)
+{
+    const struct comparison *c = arg;
+    autofree char *before = path_join(c->before, relative);
+    struct stat was;
+    if (!S_ISREG(st->st_mode) || strcmp(relative, "ungil.mtree") == 0)
+        return 0;
+    if (lstat(before, &was) == 0 && was.st_ino == st->st_ino && was.st_dev == st->st_dev)
+        return 0;
+    if (!same_content(before, path))
+        strv_add(c->files, relative);
+    return 0;
+}
+
+static int make_right(struct store *s, struct receipt *r, const char *copy, bool dry_run,
+                      struct strv *files)
+{
+    autofree char *prefix = store_prefix(s, r->name), *digest = NULL;
+    autofree char *then = xstrdup(json_text(r->json, "root_prefix"));
+    struct comparison c = {.before = prefix, .files = files};
+    int rc = linked_copy(prefix, copy);
+    if (rc == 0)
+        rc = own_binaries(copy, "bin", "python");
+    if (rc == 0)
+        rc = own_binaries(copy, "lib", "libpython");
+    if (rc == 0)
+        rc = relocate_prefix(copy, then, prefix, NULL);
+    if (rc == 0)
+        rc = fs_walk(copy, note_changed, &c);
+    if (rc < 0 || dry_run)
+        return rc;
+    rc = manifest_write(copy, &digest);
+    if (rc < 0)
+        return rc;
+    json_object_set_new(r->json, "manifest", json_pack("{s:s}", "digest", digest));
+    json_object_set_new(r->json, "root_prefix", text_json(prefix));
+    rc = receipt_write(copy, r->json);
+    const struct store_commit commit = {.name = r->name, .prefix = copy};
+    return rc < 0 ? rc : store_commit(s, &commit, 1);
+}
+
+int moved_relocate(struct store *s, struct receipt *r, bool dry_run, struct strv *files)
+{
+    autofree char *dir = NULL;
+    int rc = store_stage(s, r->name, &dir);
+    if (rc < 0)
+        return rc;
+    autofree char *copy = path_join(dir, r->name);
+    rc = make_right(s, r, copy, dry_run, files);
+    int removed = fs_remove_tree(dir);
+    return rc < 0 ? rc : removed;
+}
