@@ -15,16 +15,14 @@ The standard compileall would do, but what it writes depends on more than the so
   free-threaded one then write the same bytes. Code that cannot be taken apart (a later marshal
   format), or does not come out equal, stays as it was.
 """
-import importlib.util
 import marshal
 import os
-import re
 import sys
-import tokenize
+from _frozen_importlib_external import MAGIC_NUMBER, cache_from_source  # importlib.util takes 15 ms
 from _imp import source_hash
 
 UNCHECKED = (1).to_bytes(4, "little")
-NAME = re.compile(rb"[A-Za-z0-9_]*").fullmatch
+IN_NAMES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 # The types of marshal, by what follows their letter.
 ALONE = frozenset(b"NFTS.")
@@ -80,7 +78,7 @@ class Stream:
     def content(self, kind):
         if kind in TEXT:
             text = self.take(self.number(TEXT[kind]))
-            names = INTERNED if NAME(text) else PLAIN
+            names = PLAIN if text.translate(None, IN_NAMES) else INTERNED
             return names.get(kind, kind), text, ()
         if kind in PARTS:
             node = self.node
@@ -165,9 +163,8 @@ def compile_file(library, file):
     """False when it is no Python; files of test suites are like that on purpose."""
     with open(file, "rb") as f:
         source = f.read()
-    made = importlib.util.cache_from_source(file, optimization="")
-    head = importlib.util.MAGIC_NUMBER + UNCHECKED + source_hash(
-        int.from_bytes(importlib.util.MAGIC_NUMBER, "little"), source)
+    made = cache_from_source(file, optimization="")
+    head = MAGIC_NUMBER + UNCHECKED + source_hash(int.from_bytes(MAGIC_NUMBER, "little"), source)
     try:
         with open(made, "rb") as f:
             if f.read(len(head)) == head:
@@ -176,7 +173,7 @@ def compile_file(library, file):
         pass
     try:
         code = compile(source, os.path.relpath(file, library), "exec", dont_inherit=True, optimize=0)
-    except (SyntaxError, ValueError, UnicodeError, tokenize.TokenError) as error:
+    except (SyntaxError, ValueError) as error:
         print(f"{file}: {error}")
         return False
     os.makedirs(os.path.dirname(made), exist_ok=True)

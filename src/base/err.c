@@ -8,8 +8,8 @@
 
 #include "base/str.h"
 
-static char *message;
-static char *hint;
+static _Thread_local char *message;
+static _Thread_local char *hint;
 static int signal_number;
 
 static void set_message(char *text)

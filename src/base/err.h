@@ -7,7 +7,7 @@
  *
  * A caller may put its own view in front with err_context(), or say what the
  * user can do with err_hint(). Only main.c prints; nobody else. There is one
- * error at a time for each process: ungil is single-threaded.
+ * error at a time for each thread; ungil has one, but for base/crew.h.
  */
 #ifndef UNGIL_BASE_ERR_H
 #define UNGIL_BASE_ERR_H

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -56,7 +57,8 @@ struct arrival {
     bool began; /* ungil.json came */
     struct expected *list;
     size_t n, cap;
-    struct strv absent; /* optional modules whose libraries this machine lacks */
+    struct strv changed; /* paths below the prefix that relocation wrote */
+    struct strv absent;  /* optional modules whose libraries this machine lacks */
     json_t *verification;
 };
 
@@ -73,6 +75,7 @@ static void arrival_free(struct arrival *a)
     free(a->prefix);
     free(a->final);
     strv_free(&a->absent);
+    strv_free(&a->changed);
     json_decref(a->verification);
     receipt_free(a->receipt);
     receipt_free(a->base);
@@ -232,8 +235,14 @@ static int check_complete(const struct arrival *a)
 
 static int unpack(struct arrival *a)
 {
-    const struct archive_limits limits = {
-        .bytes = byte_limit, .entries = ENTRY_LIMIT, .kind = kind, .each = take_entry, .arg = a};
+    const struct archive_limits limits = {.bytes = byte_limit,
+                                          .entries = ENTRY_LIMIT,
+                                          .kind = kind,
+                                          .each = take_entry,
+                                          .arg = a,
+                                          .threads = cpu_count(),
+                                          .alone =
+                                              3}; /* the directory, the receipt, the manifest */
     int rc = store_stage(&a->store, a->receipt->name, &a->stage);
     if (rc < 0)
         return rc;
@@ -294,7 +303,7 @@ static int settle(struct arrival *a)
     autofree char *configured = dirs_configured_prefix(a->receipt->name);
     autofree char *sibling = a->opts->share ? sibling_of(a) : NULL;
     unsigned long long saved = 0;
-    int rc = relocate_prefix(a->prefix, configured, a->final, NULL);
+    int rc = relocate_prefix(a->prefix, configured, a->final, NULL, &a->changed);
     if (rc == 0 && a->base)
         rc = merge(a);
     else if (rc == 0 && sibling)
@@ -333,7 +342,8 @@ static int write_receipt(struct arrival *a)
 {
     autofree char *digest = NULL;
     char now[32];
-    int rc = manifest_write(a->prefix, &digest);
+    int rc = a->base ? manifest_write(a->prefix, &digest)
+                     : manifest_renew(a->prefix, &a->changed, &digest);
     if (rc < 0)
         return rc;
     json_t *json = installed_receipt(a);

@@ -186,7 +186,7 @@ static int settle(struct packing *p, char **platform)
     autofree char *configured = dirs_configured_prefix(p->r->name), *digest = NULL;
     const char *now = json_text(p->r->json, "root_prefix");
     json_t *runtime = NULL, *json = bundle_receipt(p->r, p->part);
-    int rc = relocate_prefix(p->copy, now, configured, NULL);
+    int rc = relocate_prefix(p->copy, now, configured, NULL, NULL);
     if (rc == 0)
         rc = fs_walk(p->copy, plain_mode, NULL);
     if (rc == 0)

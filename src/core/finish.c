@@ -54,7 +54,7 @@ static int settle(struct finish *f, const struct plan *plan, const struct store 
     if (files > 0)
         detail("%s: the debugging information of %u files is in lib/debug", f->name, files);
     if (rc == 0)
-        rc = relocate_prefix(f->build.prefix, configured, final, f->build.directory);
+        rc = relocate_prefix(f->build.prefix, configured, final, f->build.directory, NULL);
     return rc < 0 ? err_context(rc, "%s", f->name) : 0;
 }
 

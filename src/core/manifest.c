@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/fs.h"
@@ -44,6 +45,79 @@ int manifest_write(const char *prefix, char **digest)
     digest_text(text, hex);
     *digest = xstrdup(hex);
     return 0;
+}
+
+/* ---- Renewing ---- */
+
+/* The line of a manifest that begins with the first word of `line`; NULL: there is none. */
+static const char *line_like(const char *text, const char *line)
+{
+    size_t n = strcspn(line, " \n");
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        if (strncmp(text, line, n) == 0 && (text[n] == ' ' || text[n] == '\n'))
+            return text;
+    return NULL;
+}
+
+/* `old` with the lines that `fresh` has in place of its own; the number of those in *replaced. */
+static char *spliced(const char *old, const char *fresh, size_t *replaced)
+{
+    autostr out = {0};
+    *replaced = 0;
+    while (*old) {
+        size_t n = strcspn(old, "\n") + 1;
+        const char *line = *old == '.' ? line_like(fresh, old) : NULL;
+        if (line) {
+            str_addn(&out, line, strcspn(line, "\n"));
+            str_add(&out, "\n");
+            ++*replaced;
+        } else {
+            str_addn(&out, old, n);
+        }
+        old += n;
+    }
+    return str_take(&out);
+}
+
+/* Manifest lines of these files alone; *n of them are there. */
+static int describe(const char *prefix, const struct strv *files, char **text, size_t *n)
+{
+    autofree char *temporary = path_join(prefix, "ungil.mtree.new");
+    struct archive_mtree *m;
+    int rc = archive_mtree_open(temporary, &m);
+    if (rc < 0)
+        return rc;
+    *n = 0;
+    for (size_t i = 0; rc == 0 && i < files->n; i++) {
+        autofree char *path = path_join(prefix, files->v[i]);
+        struct stat st;
+        if (lstat(path, &st) < 0)
+            continue;
+        rc = archive_mtree_add(m, files->v[i], path, &st);
+        ++*n;
+    }
+    int closed = archive_mtree_close(m, rc == 0 ? text : NULL);
+    unlink(temporary);
+    return rc < 0 ? rc : closed;
+}
+
+int manifest_renew(const char *prefix, const struct strv *changed, char **digest)
+{
+    autofree char *file = path_join(prefix, manifest_name), *old = NULL, *fresh = NULL;
+    size_t there = 0, replaced = 0;
+    int rc = fs_read_text(file, &old);
+    if (rc == 0)
+        rc = describe(prefix, changed, &fresh, &there);
+    if (rc < 0)
+        return rc == E_NOTFOUND ? manifest_write(prefix, digest) : rc;
+    autofree char *text = spliced(old, fresh, &replaced);
+    if (there != changed->n || replaced != there)
+        return manifest_write(prefix, digest); /* one is gone, or came */
+    rc = fs_write_atomic(file, text, strlen(text), 0644);
+    char hex[SHA256_HEX];
+    digest_text(text, hex);
+    *digest = xstrdup(hex);
+    return rc;
 }
 
 /* ---- Checking ---- */

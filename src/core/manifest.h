@@ -12,6 +12,10 @@
  * but files, directories and symbolic links is E_FAILED. */
 int manifest_write(const char *prefix, char **digest);
 
+/* The same where a manifest is there already, and all but the files `changed` (paths below prefix)
+ * are as it says: only these are read again. */
+int manifest_renew(const char *prefix, const struct strv *changed, char **digest);
+
 struct manifest_report {
     size_t checked;
     struct strv changed, missing,

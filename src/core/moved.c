@@ -11,7 +11,6 @@
 #include "core/manifest.h"
 #include "core/receipt.h"
 #include "core/relocate.h"
-#include "core/samefile.h"
 #include "core/store.h"
 #include "core/text_json.h"
 
@@ -40,41 +39,18 @@ static int own_binaries(const char *copy, const char *dir, const char *beginning
     return rc;
 }
 
-struct comparison {
-    const char *before;
-    struct strv *files;
-};
-
-/* What is not one file with the original any more, and differs. */
-static int note_changed(const char *relative, const char *path, const struct stat *st, void *arg)
-{
-    const struct comparison *c = arg;
-    autofree char *before = path_join(c->before, relative);
-    struct stat was;
-    if (!S_ISREG(st->st_mode) || strcmp(relative, "ungil.mtree") == 0)
-        return 0;
-    if (lstat(before, &was) == 0 && was.st_ino == st->st_ino && was.st_dev == st->st_dev)
-        return 0;
-    if (!same_content(before, path))
-        strv_add(c->files, relative);
-    return 0;
-}
-
 static int make_right(struct store *s, struct receipt *r, const char *copy, bool dry_run,
                       struct strv *files)
 {
     autofree char *prefix = store_prefix(s, r->name), *digest = NULL;
     autofree char *then = xstrdup(json_text(r->json, "root_prefix"));
-    struct comparison c = {.before = prefix, .files = files};
     int rc = linked_copy(prefix, copy);
     if (rc == 0)
         rc = own_binaries(copy, "bin", "python");
     if (rc == 0)
         rc = own_binaries(copy, "lib", "libpython");
     if (rc == 0)
-        rc = relocate_prefix(copy, then, prefix, NULL);
-    if (rc == 0)
-        rc = fs_walk(copy, note_changed, &c);
+        rc = relocate_prefix(copy, then, prefix, NULL, files);
     if (rc < 0 || dry_run)
         return rc;
     rc = manifest_write(copy, &digest);

@@ -27,9 +27,16 @@ struct relocation {
     char *real_build_dir;  /* its physical path when that is another one */
     char *link_with;       /* what a static libpython needs; NULL: there is a shared one */
     struct strv compile;   /* .py files that were rewritten, whose .pyc are gone */
+    struct strv *changed;  /* paths below the prefix; NULL: nobody asks */
 };
 
 typedef char *rewrite(const struct relocation *r, const char *text, size_t size);
+
+static void note_changed(const struct relocation *r, const char *path)
+{
+    if (r->changed)
+        strv_add(r->changed, path + strlen(r->prefix) + 1);
+}
 
 /* Rewrites one file when that changes it; its mode and times stay: equal inputs are to give equal
  * trees. *changed may be NULL. */
@@ -67,6 +74,7 @@ static int rewrite_file(const struct relocation *r, const char *path, rewrite *h
     }
     if (changed)
         *changed = true;
+    note_changed(r, path);
     return 0;
 }
 
@@ -200,7 +208,7 @@ static int relocate_scripts(const struct relocation *r)
 }
 
 /* Removes the compiled forms of MODULE.py in `dir`; true when there were some. */
-static bool remove_compiled(const char *dir, const char *file)
+static bool remove_compiled(const struct relocation *r, const char *dir, const char *file)
 {
     autofree char *cache = path_join(dir, "__pycache__");
     autofree char *stem = xstrndup(file, strlen(file) - strlen("py"));
@@ -210,8 +218,10 @@ static bool remove_compiled(const char *dir, const char *file)
         err_clear();
     for (size_t i = 0; i < names.n; i++) {
         autofree char *path = path_join(cache, names.v[i]);
-        if (str_starts(names.v[i], stem) && str_ends(names.v[i], ".pyc") && unlink(path) == 0)
-            any = true;
+        if (!str_starts(names.v[i], stem) || !str_ends(names.v[i], ".pyc") || unlink(path) < 0)
+            continue;
+        any = true;
+        note_changed(r, path); /* it will be compiled again */
     }
     return any;
 }
@@ -231,7 +241,7 @@ static int relocate_library_file(struct relocation *r, const char *dir, const ch
     int rc = 0;
     if (str_starts(name, "_sysconfigdata") && str_ends(name, ".py")) {
         rc = rewrite_file(r, path, as_python, &changed);
-        if (changed && remove_compiled(dir, name))
+        if (changed && remove_compiled(r, dir, name))
             strv_add(&r->compile, path);
     } else if (str_starts(name, "_sysconfig_vars") && str_ends(name, ".json")) {
         rc = rewrite_file(r, path, as_json, NULL);
@@ -299,7 +309,7 @@ static int relocate_libraries(struct relocation *r)
 }
 
 int relocate_prefix(const char *prefix, const char *configured, const char *final,
-                    const char *build_dir)
+                    const char *build_dir, struct strv *changed)
 {
     if (final[0] != '/')
         return fail(E_FAILED, "%s is not an absolute path", final);
@@ -307,8 +317,11 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
         if (iscntrl((unsigned char)*p))
             return err_hint(fail(E_FAILED, "there is a control character in the path %s", final),
                             "choose another root with --root DIR or UNGIL_ROOT");
-    struct relocation r = {
-        .prefix = prefix, .configured = configured, .final = final, .build_dir = build_dir};
+    struct relocation r = {.prefix = prefix,
+                           .configured = configured,
+                           .final = final,
+                           .build_dir = build_dir,
+                           .changed = changed};
     r.real_build_dir = build_dir ? realpath(build_dir, NULL) : NULL;
     r.link_with = link_flags(prefix);
     int rc = relocate_scripts(&r);
@@ -317,7 +330,7 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
     if (rc == 0)
         rc = relocate_libraries(&r);
     if (rc == 0)
-        rc = relocate_binaries(prefix, configured, final);
+        rc = relocate_binaries(prefix, configured, final, changed);
     free(r.real_build_dir);
     free(r.link_with);
     strv_free(&r.compile);

@@ -4,17 +4,22 @@
 #ifndef UNGIL_CORE_RELOCATE_H
 #define UNGIL_CORE_RELOCATE_H
 
+struct strv;
+
 /* Rewrites `prefix` (a staged tree) so that it is right at `final` (absolute). `configured`: the
  * prefix it was configured for (or relocated to last). `build_dir`: the build tree's path, of which
  * no trace may stay; NULL: none. What was compiled from a rewritten .py is
- * compiled again with the tree's own interpreter, or removed. Idempotent. */
+ * compiled again with the tree's own interpreter, or removed. Idempotent. The paths of what was
+ * written or removed, below the prefix, are added to `changed`; NULL: nobody asks. */
 int relocate_prefix(const char *prefix, const char *configured, const char *final,
-                    const char *build_dir);
+                    const char *build_dir, struct strv *changed);
 
 /* The part of it in programs and libraries: where the configured prefix is compiled in as
  * relocate_padded_prefix makes it, `final` takes its place. One that was not made so (3.13, whose
- * Makefile has no variable for it) keeps the configured one, where it looks last. */
-int relocate_binaries(const char *prefix, const char *configured, const char *final);
+ * Makefile has no variable for it) keeps the configured one, where it looks last. `changed` as
+ * above. */
+int relocate_binaries(const char *prefix, const char *configured, const char *final,
+                      struct strv *changed);
 /* The same directory, written so long that another one's name fits; owned. */
 char *relocate_padded_prefix(const char *prefix);
 

@@ -3,6 +3,7 @@
  * at its end that any prefix fits, and is then replaced in the files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,7 +69,7 @@ static bool holds(const char *path, off_t offset, const char field[ROOM])
     return fd >= 0 && pread(fd, there, ROOM, offset) == ROOM && memcmp(there, field, ROOM) == 0;
 }
 
-static int patch_file(const char *path, const char *configured, const char *final)
+static int patch_file(const char *path, const char *configured, const char *final, bool *written)
 {
     enum { MOST = 16 }; /* the linker keeps one or two of them */
     struct stat st;
@@ -86,31 +87,37 @@ static int patch_file(const char *path, const char *configured, const char *fina
             offsets[n++] = at;
     if (rc < 0)
         return rc;
-    return n ? write_fields(path, &st, now, offsets, n) : 0;
+    for (size_t i = 0; i < n; i++)
+        *written |= !holds(path, offsets[i], now);
+    return *written ? write_fields(path, &st, now, offsets, n) : 0;
 }
 
-static int patch_dir(const char *dir, const char *beginning, const char *configured,
-                     const char *final)
+static int patch_dir(const char *prefix, const char *dir, const char *beginning,
+                     const char *configured, const char *final, struct strv *changed)
 {
+    autofree char *in = path_join(prefix, dir);
     autostrv names = {0};
-    int rc = fs_list(dir, &names);
+    int rc = fs_list(in, &names);
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         if (!str_starts(names.v[i], beginning))
             continue;
-        autofree char *path = path_join(dir, names.v[i]);
-        rc = patch_file(path, configured, final);
+        autofree char *path = path_join(in, names.v[i]);
+        bool written = false;
+        rc = patch_file(path, configured, final, &written);
+        if (written && changed)
+            strv_addf(changed, "%s/%s", dir, names.v[i]);
     }
     return rc;
 }
 
-int relocate_binaries(const char *prefix, const char *configured, const char *final)
+int relocate_binaries(const char *prefix, const char *configured, const char *final,
+                      struct strv *changed)
 {
     if (strlen(configured) >= ROOM || strlen(final) >= ROOM) {
         detail("%s: too long to be compiled in; a program that embeds this Python must name it",
                final);
         return 0;
     }
-    autofree char *bin = path_join(prefix, "bin"), *lib = path_join(prefix, "lib");
-    int rc = patch_dir(bin, "python", configured, final);
-    return rc < 0 ? rc : patch_dir(lib, "libpython", configured, final);
+    int rc = patch_dir(prefix, "bin", "python", configured, final, changed);
+    return rc < 0 ? rc : patch_dir(prefix, "lib", "libpython", configured, final, changed);
 }

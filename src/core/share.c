@@ -79,8 +79,8 @@ static bool same_compiled(const struct share *s, const char *relative, const cha
     if (lstat(here, &source) < 0 || lstat(there, &shared) < 0 || source.st_ino != shared.st_ino ||
         source.st_dev != shared.st_dev)
         return false;
-    if (little_endian(b + 4) != 0) /* validated by the source's hash */
-        return memcmp(a + 8, b + 8, 8) == 0;
+    if (little_endian(b + 4) != 0) /* by a hash of the source, see share/kernels/bytecode.py */
+        return same_content(path, candidate);
     return little_endian(b + 8) == ((unsigned long)source.st_mtime & 0xffffffff) &&
            little_endian(b + 12) == ((unsigned long)source.st_size & 0xffffffff);
 }

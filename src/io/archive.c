@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crew.h"
 #include "base/dl.h"
 #include "base/err.h"
 #include "base/fs.h"
@@ -59,6 +61,9 @@ enum {
     BLOCK_SIZE = 64 * 1024,
     PATH_LIMIT = 1024, /* bytes; the longest path in CPython has 90 */
     DEPTH_LIMIT = 64,
+    SMALL_FILE = 1 << 20, /* bytes; larger ones are written by who reads them */
+    CREW_LIMIT = 4,       /* threads: more wait for each other in the kernel */
+    CREW_BYTES = 4 << 20, /* of files that were read, and not yet written */
 };
 
 /* What gets its time at the end: writing into a directory changes the directory's. */
@@ -75,6 +80,9 @@ struct unpacking {
     const char *kind;
     archive_each *each;
     void *arg;
+    pthread_mutex_t telling; /* one call of `each` at a time */
+    struct crew *crew;       /* who writes small files; NULL: nobody but the reader */
+    unsigned long alone;
     unsigned long long bytes_left;
     unsigned long entries_left;
     struct archive *reader;
@@ -202,8 +210,9 @@ static int write_at(int fd, const char *data, size_t size, off_t offset)
     return 0;
 }
 
-static int copy_data(struct unpacking *u, struct archive_entry *e, const char *path, int fd,
-                     struct digest *digest)
+/* Reads the data of an entry piece by piece, each where the last one ended. */
+static int each_block(struct unpacking *u, struct archive_entry *e, const char *path,
+                      int (*block)(void *arg, const void *data, size_t n, off_t at), void *arg)
 {
     unsigned long long size = (unsigned long long)archive.entry_size(e), seen = 0;
     for (;;) {
@@ -220,26 +229,123 @@ static int copy_data(struct unpacking *u, struct archive_entry *e, const char *p
             return damaged(u, path);
         if ((unsigned long long)offset + n > size)
             return refuse(u, path, "is larger than it says");
-        if (write_at(fd, data, n, (off_t)offset) < 0)
-            return fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
-        if (digest && (unsigned long long)offset != seen)
+        if (u->each && (unsigned long long)offset != seen)
             return refuse(u, path, "has holes");
-        if (digest)
-            digest_add(digest, data, n);
         seen = (unsigned long long)offset + n;
+        rc = block(arg, data, n, (off_t)offset);
+        if (rc < 0)
+            return rc;
     }
-    if (digest && seen != size)
-        return refuse(u, path, "is shorter than it says");
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime_of(e)};
-    /* The size for holes at the end. Times that this file system cannot hold are no reason to stop.
-     */
-    if (ftruncate(fd, (off_t)size) < 0)
-        return fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
-    (void)!futimens(fd, times);
+    return u->each && seen != size ? refuse(u, path, "is shorter than it says") : 0;
+}
+
+static int tell(struct unpacking *u, const struct archive_mtree_entry *e)
+{
+    if (!u->each)
+        return 0;
+    pthread_mutex_lock(&u->telling);
+    int rc = u->each(e, u->arg);
+    pthread_mutex_unlock(&u->telling);
+    return rc;
+}
+
+/* A regular file that is being made, by whoever does it. */
+struct file {
+    struct unpacking *u;
+    char *path;
+    mode_t mode;
+    unsigned long long size;
+    struct timespec mtime;
+    int fd;
+    struct digest *digest; /* NULL: nobody asks */
+    char *data;            /* all of it, for the crew */
+};
+
+static int cannot_write(const struct file *f)
+{
+    return fail_errno(E_FAILED, "cannot write %s in %s", f->path, f->u->dir);
+}
+
+static int open_file(struct file *f, struct fs_beneath *beneath)
+{
+    f->fd = fs_beneath_create(beneath, f->path, 0600);
+    if (f->fd < 0)
+        return placed(f->u, f->path, f->fd);
+    f->digest = f->u->each ? digest_new() : NULL;
     return 0;
 }
 
-static int unpack_file(struct unpacking *u, struct archive_entry *e, const char *path)
+static int write_block(void *arg, const void *data, size_t n, off_t at)
+{
+    struct file *f = arg;
+    if (write_at(f->fd, data, n, at) < 0)
+        return cannot_write(f);
+    if (f->digest)
+        digest_add(f->digest, data, n);
+    return 0;
+}
+
+static int close_file(struct file *f, int rc)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, f->mtime};
+    /* The size for holes at the end; the mode here and not at creation, where the umask would have
+     * its say. */
+    if (rc == 0 && (ftruncate(f->fd, (off_t)f->size) < 0 || fchmod(f->fd, f->mode) < 0))
+        rc = cannot_write(f);
+    /* Times that this file system cannot hold are no reason to stop. */
+    if (rc == 0)
+        (void)!futimens(f->fd, times);
+    if (f->fd >= 0 && close(f->fd) < 0 && rc == 0)
+        rc = cannot_write(f);
+    struct archive_mtree_entry entry = {
+        .path = f->path, .type = 'f', .mode = f->mode, .size = f->size};
+    if (rc == 0 && f->digest) {
+        digest_hex(f->digest, entry.sha256);
+        rc = tell(f->u, &entry);
+    }
+    digest_free(f->digest);
+    f->digest = NULL;
+    return rc;
+}
+
+static void drop_file(void *job)
+{
+    struct file *f = job;
+    free(f->path);
+    free(f->data);
+    free(f);
+}
+
+/* What one of the crew does. */
+static int write_file(void *own, void *job)
+{
+    struct file *f = job;
+    int rc = open_file(f, own);
+    if (rc == 0)
+        rc = write_block(f, f->data, (size_t)f->size, 0);
+    return close_file(f, rc);
+}
+
+static int collect_block(void *arg, const void *data, size_t n, off_t at)
+{
+    struct file *f = arg;
+    memcpy(f->data + at, data, n);
+    return 0;
+}
+
+static int give_to_crew(struct unpacking *u, struct archive_entry *e, const struct file *file)
+{
+    struct file *f = xmalloc(sizeof *f);
+    *f = *file;
+    f->path = xstrdup(file->path);
+    f->data = xmalloc((size_t)f->size + 1);
+    int rc = each_block(u, e, f->path, collect_block, f);
+    if (rc < 0)
+        drop_file(f);
+    return rc < 0 ? rc : crew_add(u->crew, f, (size_t)f->size);
+}
+
+static int unpack_file(struct unpacking *u, struct archive_entry *e, char *path)
 {
     la_int64_t size = archive.entry_size(e);
     if (size < 0 || (unsigned long long)size > u->bytes_left)
@@ -248,32 +354,25 @@ static int unpack_file(struct unpacking *u, struct archive_entry *e, const char 
                       : u->kind ? "is more than may be unpacked of it"
                                 : "is larger than any source of CPython");
     u->bytes_left -= (unsigned long long)size;
-    int fd = fs_beneath_create(u->beneath, path, 0600);
-    if (fd < 0)
-        return placed(u, path, fd);
-    struct digest *digest = u->each ? digest_new() : NULL;
-    int rc = copy_data(u, e, path, fd, digest);
-    /* Here and not at creation, where the umask would have its say. */
-    mode_t mode = archive.entry_perm(e) & 0111 ? 0755 : 0644;
-    if (rc == 0 && fchmod(fd, mode) < 0)
-        rc = fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
-    if (close(fd) < 0 && rc == 0)
-        rc = fail_errno(E_FAILED, "cannot write %s in %s", path, u->dir);
-    struct archive_mtree_entry entry = {
-        .path = path, .type = 'f', .mode = mode, .size = (unsigned long long)size};
-    if (rc == 0 && digest) {
-        digest_hex(digest, entry.sha256);
-        rc = u->each(&entry, u->arg);
-    }
-    digest_free(digest);
-    return rc;
+    struct file f = {.u = u,
+                     .path = path,
+                     .mode = archive.entry_perm(e) & 0111 ? 0755 : 0644,
+                     .size = (unsigned long long)size,
+                     .mtime = mtime_of(e),
+                     .fd = -1};
+    if (u->crew && u->alone == 0 && size <= SMALL_FILE)
+        return give_to_crew(u, e, &f);
+    int rc = open_file(&f, u->beneath);
+    if (rc == 0)
+        rc = each_block(u, e, path, write_block, &f);
+    return close_file(&f, rc);
 }
 
 /* What is no regular file of its own. */
-static int tell(struct unpacking *u, const char *path, char type, const char *link)
+static int tell_other(struct unpacking *u, const char *path, char type, const char *link)
 {
     struct archive_mtree_entry entry = {.path = path, .type = type, .mode = 0755, .link = link};
-    return u->each ? u->each(&entry, u->arg) : 0;
+    return tell(u, &entry);
 }
 
 static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const char *path)
@@ -291,7 +390,7 @@ static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const ch
     if (rc < 0)
         return placed(u, path, rc);
     set_late(u, path, mtime_of(e));
-    return tell(u, path, 'l', target);
+    return tell_other(u, path, 'l', target);
 }
 
 static int unpack_hardlink(struct unpacking *u, const char *target, const char *path)
@@ -301,13 +400,16 @@ static int unpack_hardlink(struct unpacking *u, const char *target, const char *
         to = stripped(target, u->strip);
     if (!to || !*to)
         return refuse(u, path, "is a hard link that leads out of the archive");
-    int rc = fs_beneath_link(u->beneath, to, path);
+    int rc = u->crew ? crew_wait(u->crew) : 0;
+    if (rc < 0)
+        return rc;
+    rc = fs_beneath_link(u->beneath, to, path);
     if (rc == E_NOTFOUND)
         return refuse(u, path, "is a hard link to no file of the archive");
-    return rc < 0 ? placed(u, path, rc) : tell(u, path, 'h', to);
+    return rc < 0 ? placed(u, path, rc) : tell_other(u, path, 'h', to);
 }
 
-static int unpack_typed(struct unpacking *u, struct archive_entry *e, const char *path)
+static int unpack_typed(struct unpacking *u, struct archive_entry *e, char *path)
 {
     const char *hardlink = archive.entry_hardlink(e);
     if (!hardlink)
@@ -325,7 +427,7 @@ static int unpack_typed(struct unpacking *u, struct archive_entry *e, const char
         if (rc < 0)
             return placed(u, path, rc);
         set_late(u, path, mtime_of(e));
-        return tell(u, path, 'd', NULL);
+        return tell_other(u, path, 'd', NULL);
     case AE_IFLNK:
         return unpack_symlink(u, e, path);
     case AE_IFIFO:
@@ -385,7 +487,11 @@ static int unpack_all(struct unpacking *u)
         rc = unpack_entry(u, e);
         if (rc < 0)
             return rc;
+        u->alone -= u->alone > 0;
     }
+    int rc = u->crew ? crew_wait(u->crew) : 0;
+    if (rc < 0)
+        return rc;
     return count ? 0 : fail(E_INTEGRITY, "%s is an empty archive", u->file);
 }
 
@@ -451,6 +557,28 @@ static void leave_utf8(locale_t utf8, locale_t before)
     freelocale(utf8);
 }
 
+/* Everyone has a directory of his own: what it opened last is remembered there. */
+static int hire(struct unpacking *u, struct fs_beneath *own[CREW_LIMIT], int threads)
+{
+    if (threads < 2)
+        return 0;
+    if (threads > CREW_LIMIT)
+        threads = CREW_LIMIT;
+    digest_free(digest_new()); /* opens the library, which only one may do */
+    int rc = 0;
+    void *theirs[CREW_LIMIT];
+    for (int i = 0; rc == 0 && i < threads; i++) {
+        rc = fs_beneath_open(u->dir, &own[i]);
+        theirs[i] = own[i];
+    }
+    const struct crew_opts opts = {.threads = threads,
+                                   .most = CREW_BYTES,
+                                   .work = write_file,
+                                   .own = theirs,
+                                   .drop = drop_file};
+    return rc < 0 ? rc : crew_new(&opts, &u->crew);
+}
+
 int archive_unpack(const char *file, const char *dir, int strip,
                    const struct archive_limits *limits)
 {
@@ -467,15 +595,23 @@ int archive_unpack(const char *file, const char *dir, int strip,
                           .kind = limits->kind,
                           .each = limits->each,
                           .arg = limits->arg,
+                          .alone = limits->alone,
+                          .telling = PTHREAD_MUTEX_INITIALIZER,
                           .bytes_left = limits->bytes,
                           .entries_left = limits->entries};
     rc = fs_beneath_open(dir, &u.beneath);
     if (rc < 0)
         return rc;
     locale_t before, utf8 = enter_utf8(&before);
+    struct fs_beneath *own[CREW_LIMIT] = {NULL};
     rc = open_reader(&u, fd);
     if (rc == 0)
+        rc = hire(&u, own, limits->threads);
+    if (rc == 0)
         rc = unpack_all(&u);
+    crew_free(u.crew);
+    for (size_t i = 0; i < lengthof(own); i++)
+        fs_beneath_free(own[i]);
     set_times(&u);
     archive.read_free(u.reader);
     fs_beneath_free(u.beneath);

@@ -23,8 +23,10 @@ struct archive_limits {
     bool zip;           /* a .zip, as wheels are, and not a source archive of CPython */
     const char *kind;   /* what messages call it if it is neither: "an archive of training data" */
     archive_each *each; /* told of every entry once it is there; a result other than 0 stops;
-                           NULL: nobody is */
+                           NULL: nobody is. One call at a time, but not always in order */
     void *arg;
+    int threads;         /* that write small files beside each other; 0, 1: none */
+    unsigned long alone; /* so many entries are there, and told, before the next is looked at */
 };
 #define ARCHIVE_LIMITS_SOURCE                                                                      \
     {                                                                                              \

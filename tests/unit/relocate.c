@@ -155,7 +155,7 @@ static void recompiled(void)
                  "v = {'prefix': '/opt/ungil/versions/3.14.7td'}\n", 0644);
     scratch_file("td/lib/python3.14t/__pycache__/_sysconfigdata_td_linux.cpython-314.pyc", "stale",
                  0644);
-    is_int(relocate_prefix("td", "/opt/ungil/versions/3.14.7td", "/srv/3.14.7td", NULL), 0,
+    is_int(relocate_prefix("td", "/opt/ungil/versions/3.14.7td", "/srv/3.14.7td", NULL, NULL), 0,
            "relocated");
     off_t at = 0;
     const char *asked = "td/lib/python3.14t 1 td/lib/python3.14t/_sysconfigdata_td_linux.py";
@@ -189,7 +189,7 @@ static void relocate(void)
     stat(data, &before);
     for (int round = 0; round < 2; round++) {
         is_int(relocate_prefix("t", "/opt/ungil/versions/3.14.7t", "/a b/it's/3.14.7t",
-                               "/tmp/build/tree"),
+                               "/tmp/build/tree", NULL),
                0, round ? "relocated again" : "relocated");
         is_text(scratch_read(data),
                 "v = {'prefix': '/a b/it\\'s/3.14.7t', 'abs_srcdir': '/usr/src/python'}\n",
@@ -207,8 +207,8 @@ static void relocate(void)
        "times stay");
     ok(access("t/lib/python3.14t/__pycache__/_sysconfigdata__linux.cpython-314.pyc", F_OK) < 0,
        "what was compiled from the old text is gone");
-    is_int(relocate_prefix("t", "/x", "relative", NULL), E_FAILED, "a relative path is refused");
-    is_int(relocate_prefix("t", "/x", "/new\nline", NULL), E_FAILED, "a new line is refused");
+    is_int(relocate_prefix("t", "/x", "relative", NULL, NULL), E_FAILED, "a relative path is refused");
+    is_int(relocate_prefix("t", "/x", "/new\nline", NULL, NULL), E_FAILED, "a new line is refused");
 }
 
 /* A program with the prefix compiled in twice as the build does it, and once as it does not. */
@@ -250,7 +250,7 @@ static void binaries(void)
     ok(link(twin, "b/lib/python3.14t/config-3.14t/libpython3.14t.a") == 0, "a library twice");
     stat(program, &before);
     size_t size = (size_t)before.st_size;
-    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t"), 0, "moved");
+    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t", NULL), 0, "moved");
     holds_prefix(program, "/home/x y/3.14.7t", built, size);
     holds_prefix(twin, "/home/x y/3.14.7t", built, size);
     stat(program, &after);
@@ -258,12 +258,12 @@ static void binaries(void)
            after.st_mtim.tv_sec == before.st_mtim.tv_sec,
        "mode and times stay");
     ok(same_file(twin, "b/lib/python3.14t/config-3.14t/libpython3.14t.a"), "still one file");
-    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t"), 0, "again");
+    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t", NULL), 0, "again");
     holds_prefix(program, "/home/x y/3.14.7t", built, size);
-    is_int(relocate_binaries("b", "/home/x y/3.14.7t", "/srv/3.14.7t"), 0, "moved on");
+    is_int(relocate_binaries("b", "/home/x y/3.14.7t", "/srv/3.14.7t", NULL), 0, "moved on");
     holds_prefix(program, "/srv/3.14.7t", built, size);
     autofree char *deep = relocate_padded_prefix("/deep");
-    is_int(relocate_binaries("b", "/srv/3.14.7t", deep), 0, "no room for this one");
+    is_int(relocate_binaries("b", "/srv/3.14.7t", deep, NULL), 0, "no room for this one");
     holds_prefix(program, "/srv/3.14.7t", built, size);
 }
 
@@ -285,7 +285,7 @@ static void running(void)
     strv_add(&argv, "0.5");
     is_int(proc_spawn(&proc, &argv, &opts), 0, "runs");
     ok(open(program, O_WRONLY | O_CLOEXEC) < 0 && errno == ETXTBSY, "and cannot be written to");
-    is_int(relocate_binaries("r", built, "/srv/3.14.7t"), 0, "is waited for");
+    is_int(relocate_binaries("r", built, "/srv/3.14.7t", NULL), 0, "is waited for");
     off_t at = 0;
     is_int(fs_find(program, "/srv/3.14.7t", strlen("/srv/3.14.7t"), &at), 1, "and moved");
     int status = 0;
