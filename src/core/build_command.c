@@ -153,6 +153,20 @@ static int bytecode_command(struct pipeline *p, struct strv *argv)
     return 0;
 }
 
+/* Upstream's rules do not quote DESTDIR: where it has a space, a link in the build directory, in
+ * which make runs, stands for it. */
+static int add_destdir(const struct pipeline *p, struct strv *argv)
+{
+    const char *destdir = p->build->destdir;
+    if (!strpbrk(destdir, " \t")) {
+        strv_addf(argv, "DESTDIR=%s", destdir);
+        return 0;
+    }
+    autofree char *link = path_join(p->dir, "ungil-destdir");
+    strv_add(argv, "DESTDIR=ungil-destdir");
+    return fs_symlink_replace(destdir, link);
+}
+
 static int install_command(struct pipeline *p, struct strv *argv)
 {
     if (p->step == BYTECODE_STEP)
@@ -169,14 +183,14 @@ static int install_command(struct pipeline *p, struct strv *argv)
             p)) /* everything is made; upstream's rule would look for it with other flags */
         strv_split(argv, "-o profile-opt -o bolt-opt");
     strv_split(argv, "-o checksharedmods install");
-    strv_addf(argv, "DESTDIR=%s", p->build->destdir);
+    rc = add_destdir(p, argv);
     /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever
      * asked for; with --help its compileall does nothing, and the next step compiles one, always to
      * the same bytes. */
     strv_add(argv, "COMPILEALL_OPTS=--help");
     if (!p->opts->recipe->install_tests)
         strv_add(argv, "TESTSUBDIRS=");
-    return 0;
+    return rc;
 }
 
 int stage_command(struct pipeline *p, struct strv *argv)
