@@ -48,6 +48,10 @@ step() {
 	what=$1
 	shift
 	if [ $dry_run = yes ]; then
+		if [ "$1" = as_root ]; then
+			shift
+			[ -z "$root" ] || set -- "$root" "$@"
+		fi
 		printf '%s\n' "would run: $*"
 		return 0
 	fi

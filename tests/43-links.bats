@@ -380,3 +380,16 @@ theirs() {
 	refute_output --partial .new-
 	refute_output --partial .dropping-
 }
+
+@test "a directory that is in use for something else does not become a root" {
+	mkdir -p used/bin && touch used/important
+	run ungil link --root "$PWD/used"
+	assert_exit 1
+	assert_output --partial "$PWD/used is not a root of ungil's, and not empty: it holds important"
+	assert_output --partial "choose an empty directory"
+	run ls -A used
+	assert_output "bin"$'\n'"important"
+	mkdir -p empty/lost+found # a file system of its own
+	run ungil link --root "$PWD/empty"
+	assert_exit 0
+}

@@ -99,9 +99,8 @@ right_at() {
 @test "real: packed again from elsewhere, the same bytes" {
 	ungil install "$GIL_BUNDLE" "$FT_BUNDLE" --root "$PWD/else"
 	mkdir again
-	ungil pack "$REAL" "${REAL}t" --root "$PWD/else" -o again
+	ungil pack "${REAL}t" --root "$PWD/else" -o again
 	cmp "$FT_BUNDLE" "again/${FT_BUNDLE##*/}"
-	cmp "$GIL_BUNDLE" "again/${GIL_BUNDLE##*/}"
 }
 
 @test "real: ungil itself took at most 32 MiB to install it" {

@@ -33,6 +33,7 @@ struct search {
     bool dead[PROVIDERS];                /* its host does not answer */
     struct strv unverifiable[PROVIDERS]; /* releases whose pin cannot verify it */
     struct strv missing[PROVIDERS];      /* releases the provider does not offer */
+    struct strv unasked[PROVIDERS];      /* releases after its host did not answer */
     struct strv packaged;                /* what apt offers */
     char *hint;                          /* what the last failure says the user can do */
 };
@@ -322,7 +323,8 @@ static int attempt(struct attempt *a, struct source *out)
     str_set(&out->provider, xstrdup(provider_names[a->provider]));
     progress_stage(a->opts->progress, "source", what, -1);
     rc = how[a->provider](a, out);
-    if (rc == 0)
+    /* Also one that failed: it does not go on beside what comes after it. */
+    if (rc == 0 || rc == E_NOTFOUND || rc == E_UNREACHABLE)
         progress_done(a->opts->progress, "source", NULL, clock_now() - start);
     return rc;
 }
@@ -337,10 +339,12 @@ static int try_provider(struct search *s, const struct recipe *recipe, const str
                         .provider = p,
                         .from = s->from,
                         .packaged = &s->packaged};
-    if (s->dead[p])
-        return 1;
     if (!s->opts->unpinned && !is_verifiable(pin, p)) {
         strv_add(&s->unverifiable[p], pin->release);
+        return 1;
+    }
+    if (s->dead[p]) {
+        strv_add(&s->unasked[p], pin->release);
         return 1;
     }
     int rc = attempt(&a, out);
@@ -378,6 +382,10 @@ static void summarise(struct search *s, bool newest, struct source *out)
         if (s->missing[p].n) {
             autofree char *list = strv_join(&s->missing[p], ", ");
             say("%-9s %-8s does not offer %s", "", provider_names[p], list);
+        }
+        if (s->unasked[p].n) {
+            autofree char *list = strv_join(&s->unasked[p], ", ");
+            say("%-9s %-8s not asked again for %s", "", provider_names[p], list);
         }
     }
 }
@@ -431,6 +439,7 @@ int source_fetch(const struct recipe *recipe, const struct pin *const *candidate
     for (int p = 0; p < PROVIDERS; p++) {
         strv_free(&s.unverifiable[p]);
         strv_free(&s.missing[p]);
+        strv_free(&s.unasked[p]);
     }
     strv_free(&s.packaged);
     free(s.hint);

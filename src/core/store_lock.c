@@ -45,6 +45,26 @@ static int not_ours(int rc)
     return err_hint(rc, "choose another root with --root DIR or UNGIL_ROOT, or move it away");
 }
 
+/* A name in the root that ungil would not have made, where versions/ is not there yet; owned, NULL:
+ * none. */
+static char *first_foreign(const struct store *s)
+{
+    static const char *const own[] = {"bin", "default", "lock", "lost+found", "stage"};
+    autostrv names = {0};
+    if (fs_is_dir(s->versions))
+        return NULL;
+    if (fs_list(s->root, &names) < 0)
+        err_clear(); /* who makes the directories says it */
+    for (size_t i = 0; i < names.n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < lengthof(own); k++)
+            known |= strcmp(names.v[i], own[k]) == 0;
+        if (!known)
+            return xstrdup(names.v[i]);
+    }
+    return NULL;
+}
+
 /* A directory that somebody uses for something else does not become a root by mistake. */
 static int check_ours(const struct store *s, const char *lock)
 {
@@ -56,6 +76,12 @@ static int check_ours(const struct store *s, const char *lock)
                 fail(E_FAILED, "%s is a symbolic link, which ungil does not follow", dirs[i]));
     if (lstat(lock, &st) == 0)
         return 0;
+    autofree char *other = first_foreign(s);
+    if (other)
+        return err_hint(fail(E_FAILED, "%s is not a root of ungil's, and not empty: it holds %s",
+                             s->root, other),
+                        "choose an empty directory, or one that is not there yet, with --root DIR "
+                        "or UNGIL_ROOT");
     autofree char *foreign = store_tree_foreign(s);
     return foreign ? not_ours(fail(E_FAILED, "%s is not a root of ungil's: it did not make %s",
                                    s->root, foreign))
