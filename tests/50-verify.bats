@@ -108,3 +108,11 @@ setup() {
 	END
 	assert_exit 0
 }
+
+@test "nothing to verify is no proof: exit 1" {
+	run ungil verify --root "$PWD/none"
+	assert_exit 1
+	assert_output --partial "nothing is installed in $PWD/none"
+	run ungil verify --files --root "$PWD/none"
+	assert_exit 1
+}

@@ -266,8 +266,9 @@ static int verify_all(struct findings *f, const struct store *s)
     int rc = store_list(s, &list, &n);
     for (size_t i = 0; rc == 0 && i < n; i++)
         rc = handle(f, s, list[i]);
-    if (rc == 0 && n == 0)
-        note("nothing is installed in %s", s->root);
+    if (rc == 0 && n == 0) /* who asks for a proof must not take this for one */
+        rc = err_hint(fail(E_FAILED, "nothing is installed in %s", s->root),
+                      "--root DIR or UNGIL_ROOT names another root");
     store_list_free(list, n);
     return rc;
 }

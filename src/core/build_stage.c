@@ -66,6 +66,10 @@ static int spawn(struct pipeline *p, const struct strv *argv)
     autofree char *epoch = xasprintf("%ld", p->mtime);
     if (p->stage != STAGE_TRAIN)
         env_set(&env, "SOURCE_DATE_EPOCH", epoch);
+    /* What configure would find, as whichever this machine has, stays in the Makefile for
+     * extensions. A release needs no Python to be built; a variant that does names one. */
+    if (p->stage == STAGE_CONFIGURE && !env_get(&env, "PYTHON_FOR_REGEN"))
+        env_set(&env, "PYTHON_FOR_REGEN", "python3");
     struct proc_opts o = PROC_OPTS_INIT;
     o.cwd = p->stage == STAGE_COPY ? NULL : p->dir;
     o.out = o.err = p->log;
