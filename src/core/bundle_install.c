@@ -28,6 +28,7 @@
 #include "core/timeline.h"
 #include "core/verify_receipt.h"
 #include "io/archive.h"
+#include "io/archive_name.h"
 #include "io/digest.h"
 
 static const char kind[] = "a bundle of ungil";
@@ -82,19 +83,9 @@ static void arrival_free(struct arrival *a)
     store_close(&a->store);
 }
 
-/* Words from a bundle in a message: without what would steer a terminal. Owned. */
-static char *printable(const char *text)
-{
-    char *copy = xstrndup(text, 200);
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    return copy;
-}
-
 static int refuse(const struct arrival *a, const char *path, const char *why)
 {
-    autofree char *name = path ? printable(path) : NULL;
+    autofree char *name = path ? archive_printable(path) : NULL;
     int rc = fail(E_INTEGRITY, "%s is refused: %s%s%s", path_base(a->file), name ? name : "",
                   name ? " " : "", why);
     return err_hint(rc, "nothing was installed; get the bundle again, from whom you trust");

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "io/archive_name.h"
 #include "io/digest.h"
 
 #define ARCHIVE_FUNCTIONS(X)                                                                       \
@@ -93,19 +94,9 @@ struct unpacking {
 
 /* ---- What is refused ---- */
 
-/* A name as a message shows it: without what would steer a terminal. Owned. */
-static char *printable(const char *name)
-{
-    char *text = xstrndup(name, 200);
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?';
-    return text;
-}
-
 static int refuse(const struct unpacking *u, const char *entry, const char *why)
 {
-    autofree char *name = printable(entry);
+    autofree char *name = archive_printable(entry);
     int rc = fail(E_INTEGRITY, "%s is refused: its entry \"%s\" %s", path_base(u->file), name, why);
     if (u->zip)
         return err_hint(rc, "no wheel needs such an entry: do not install this one, and get it "
@@ -114,25 +105,11 @@ static int refuse(const struct unpacking *u, const char *entry, const char *why)
                     u->kind ? u->kind : "a source archive of CPython");
 }
 
-/* Components of a path that are names; -1 when one of them is "..". */
-static int depth_of(const char *path)
-{
-    int depth = 0;
-    while (*path) {
-        size_t n = strcspn(path, "/");
-        if (n == 2 && path[0] == '.' && path[1] == '.')
-            return -1;
-        depth += n > 0 && !(n == 1 && *path == '.');
-        path += n + (path[n] == '/');
-    }
-    return depth;
-}
-
 static int check_path(const struct unpacking *u, const char *path)
 {
     if (*path == '/')
         return refuse(u, path, "has an absolute path");
-    int depth = depth_of(path);
+    int depth = archive_depth(path);
     if (depth < 0)
         return refuse(u, path, "has \"..\" in its path");
     if (depth > DEPTH_LIMIT || strlen(path) > PATH_LIMIT)
@@ -140,29 +117,12 @@ static int check_path(const struct unpacking *u, const char *path)
     return 0;
 }
 
-/* `path` without its first `strip` names, "." and doubled slashes; "" when nothing is left. Owned.
- */
-static char *stripped(const char *path, int strip)
-{
-    autostr out = {0};
-    for (int skip = strip; *path;) {
-        size_t n = strcspn(path, "/");
-        if (n > 0 && !(n == 1 && *path == '.') && skip-- <= 0) {
-            if (out.len)
-                str_add(&out, "/");
-            str_addn(&out, path, n);
-        }
-        path += n + (path[n] == '/');
-    }
-    return str_take(&out);
-}
-
 /* ---- One entry ---- */
 
 static int damaged(const struct unpacking *u, const char *entry)
 {
     const char *why = archive.error_string(u->reader);
-    autofree char *name = entry ? printable(entry) : NULL;
+    autofree char *name = entry ? archive_printable(entry) : NULL;
     int rc = fail(E_INTEGRITY, "%s is damaged or cut short%s%s: %s", u->file, name ? ", at " : "",
                   name ? name : "", why ? why : "unexpected end");
     return err_hint(rc, "remove it and get it again");
@@ -381,7 +341,7 @@ static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const ch
     if (!target)
         target = archive.entry_symlink_utf8(e);
     if (!target || !fs_link_stays_inside(path, target)) {
-        autofree char *shown = printable(target ? target : "");
+        autofree char *shown = archive_printable(target ? target : "");
         autofree char *why =
             xasprintf("is a symbolic link that leads out of the archive, to \"%s\"", shown);
         return refuse(u, path, why);
@@ -396,8 +356,8 @@ static int unpack_symlink(struct unpacking *u, struct archive_entry *e, const ch
 static int unpack_hardlink(struct unpacking *u, const char *target, const char *path)
 {
     autofree char *to = NULL;
-    if (*target != '/' && depth_of(target) > 0)
-        to = stripped(target, u->strip);
+    if (*target != '/' && archive_depth(target) > 0)
+        to = archive_stripped(target, u->strip);
     if (!to || !*to)
         return refuse(u, path, "is a hard link that leads out of the archive");
     int rc = u->crew ? crew_wait(u->crew) : 0;
@@ -456,7 +416,7 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *e)
     int rc = check_path(u, name);
     if (rc < 0)
         return rc;
-    autofree char *path = stripped(name, u->strip);
+    autofree char *path = archive_stripped(name, u->strip);
     if (*path)
         return unpack_typed(u, e, path);
     /* The directory that is stripped itself, and what lies beside it. */
@@ -549,14 +509,6 @@ static locale_t enter_utf8(locale_t *before)
     return NULL;
 }
 
-static void leave_utf8(locale_t utf8, locale_t before)
-{
-    if (!utf8)
-        return;
-    uselocale(before);
-    freelocale(utf8);
-}
-
 /* Everyone has a directory of his own: what it opened last is remembered there. */
 static int hire(struct unpacking *u, struct fs_beneath *own[CREW_LIMIT], int threads)
 {
@@ -615,61 +567,9 @@ int archive_unpack(const char *file, const char *dir, int strip,
     set_times(&u);
     archive.read_free(u.reader);
     fs_beneath_free(u.beneath);
-    leave_utf8(utf8, before);
-    return rc;
-}
-
-/* Reads the data of an entry into memory. */
-static int read_text(const struct unpacking *u, const char *name, size_t limit, char **text)
-{
-    autostr all = {0};
-    const void *data;
-    size_t n;
-    la_int64_t offset;
-    int status;
-    while ((status = archive.read_data_block(u->reader, &data, &n, &offset)) == ARCHIVE_OK) {
-        if (offset < 0 || (unsigned long long)offset != all.len || n > limit - all.len)
-            return refuse(u, name, "is larger than it may be");
-        str_addn(&all, data, n);
+    if (utf8) {
+        uselocale(before);
+        freelocale(utf8);
     }
-    if (status != ARCHIVE_EOF)
-        return damaged(u, name);
-    *text = str_take(&all);
-    return 0;
-}
-
-static int find_first(const struct unpacking *u, const char *name, size_t limit, char **text)
-{
-    struct archive_entry *e;
-    int status;
-    while ((status = archive.read_next_header(u->reader, &e)) == ARCHIVE_OK) {
-        const char *path = archive.entry_pathname(e);
-        if (archive.entry_filetype(e) == AE_IFDIR)
-            continue;
-        if (!path || strcmp(path_base(path), name) != 0 || archive.entry_filetype(e) != AE_IFREG)
-            break;
-        return read_text(u, path, limit, text);
-    }
-    if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
-        return damaged(u, NULL);
-    return fail(E_INTEGRITY, "%s is not %s: it does not begin with %s", u->file, u->kind, name);
-}
-
-int archive_first(const char *file, const char *name, size_t limit, const char *kind, char **text)
-{
-    *text = NULL;
-    int rc = DL_LOAD(archive, LIBARCHIVE_SONAME);
-    if (rc < 0)
-        return rc;
-    autofd fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(E_FAILED, "cannot read %s", file);
-    struct unpacking u = {.file = file, .kind = kind};
-    locale_t before, utf8 = enter_utf8(&before);
-    rc = open_reader(&u, fd);
-    if (rc == 0)
-        rc = find_first(&u, name, limit, text);
-    archive.read_free(u.reader);
-    leave_utf8(utf8, before);
     return rc;
 }
