@@ -38,6 +38,10 @@ FAULTS = {
     "receipt-large": "is larger than it may be",
     "name-elsewhere": "names no interpreter",
     "name-and-release": "names no interpreter",
+    "control": "holds control characters",
+    "no-runtime": "does not say what it needs of a machine",
+    "manifest-large": "is larger than it may be",
+    "directory-first": "comes twice",
     "part": "names no part of an interpreter that this ungil knows",
     "empty": "does not begin with ungil.json",
 }
@@ -135,6 +139,14 @@ def spoil(entries, fault):
             receipt(entries, lambda r: r.update(release="3.99.2"))
         case "part":
             receipt(entries, lambda r: r["bundle"].update(part="everything"))
+        case "control":
+            receipt(entries, lambda r: r.update(preset="\x1b[2Jquick"))
+        case "no-runtime":
+            receipt(entries, lambda r: r.pop("runtime"))
+        case "manifest-large":
+            find(entries, "/ungil.mtree")[1] += b"#" * (33 << 20)
+        case "directory-first":
+            entries.insert(1, find(entries, "/bin"))
         case "empty":
             entries.clear()
         # what is no fault, only for another machine

@@ -34,8 +34,8 @@
 static const char kind[] = "a bundle of ungil";
 static const char receipt_name[] = "ungil.json", manifest_name[] = "ungil.mtree";
 
-enum { RECEIPT_LIMIT = 1 << 20 }; /* one has 10 KB */
-enum { ENTRY_LIMIT = 50000 };     /* a prefix has 2500 */
+enum { RECEIPT_LIMIT = 1 << 20, MANIFEST_LIMIT = 32 << 20 }; /* they have 10 and 430 KB */
+enum { ENTRY_LIMIT = 50000 };                                /* a prefix has 2500 */
 static const unsigned long long byte_limit = 4ull << 30;
 
 /* One file of the manifest that is to come. */
@@ -98,6 +98,20 @@ bool bundle_is_file(const char *spec)
 
 /* ---- What it says of itself ---- */
 
+/* Whether a text in it would steer the terminal that shows it. Keys are not shown. */
+static bool is_printable(json_t *value)
+{
+    const char *text = json_string_value(value), *key;
+    size_t i;
+    json_t *member;
+    for (const char *c = text ? text : ""; *c; c++)
+        if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
+            return false;
+    json_array_foreach(value, i, member) if (!is_printable(member)) return false;
+    json_object_foreach(value, key, member) if (!is_printable(member)) return false;
+    return true;
+}
+
 static int check_receipt(struct arrival *a)
 {
     const struct receipt *r = a->receipt;
@@ -107,6 +121,11 @@ static int check_receipt(struct arrival *a)
     if (!name_split(r->name, &release, &suffix) || strcmp(release, r->release) != 0 ||
         strcmp(suffix, r->suffix) != 0 || !str_starts(r->release, r->series))
         return refuse(a, receipt_name, "names no interpreter");
+    if (!is_printable(r->json))
+        return refuse(a, receipt_name, "holds control characters");
+    if (strcmp(part, bundle_part_names[BUNDLE_MAIN]) == 0 &&
+        !json_is_object(json_object_get(r->json, "runtime")))
+        return refuse(a, receipt_name, "does not say what it needs of a machine");
     for (int p = 0; p < BUNDLE_PARTS; p++)
         if (strcmp(part, bundle_part_names[p]) == 0) {
             a->part = (enum bundle_part)p;
@@ -155,6 +174,8 @@ static int expect(const struct archive_mtree_entry *e, void *arg)
 static int read_manifest(struct arrival *a, const struct archive_mtree_entry *e)
 {
     json_t *manifest = json_object_get(a->receipt->json, "manifest");
+    if (e->size > MANIFEST_LIMIT)
+        return refuse(a, manifest_name, "is larger than it may be");
     if (strcmp(e->sha256, json_text(manifest, "digest")) != 0)
         return refuse(a, manifest_name, "is not the one that ungil.json names");
     autofree char *path = path_join(a->prefix, manifest_name);
