@@ -117,7 +117,7 @@ static int check_receipt(struct arrival *a)
     const struct receipt *r = a->receipt;
     json_t *bundle = json_object_get(r->json, "bundle");
     const char *part = json_text(bundle, "part");
-    autofree char *release = NULL, *suffix = NULL, *full = NULL;
+    autofree char *release = NULL, *suffix = NULL;
     if (!name_split(r->name, &release, &suffix) || strcmp(release, r->release) != 0 ||
         strcmp(suffix, r->suffix) != 0 || !str_starts(r->release, r->series))
         return refuse(a, receipt_name, "names no interpreter");
