@@ -80,15 +80,6 @@ release() { run ungil install "$1" --preset release --no-bench "${@:2}"; }
 	assert_output ''
 }
 
-@test "bytecode is compiled beside a cache with a long path, too: sockets in TMPDIR have short ones" {
-	XDG_CACHE_HOME=$PWD/$(printf 'c%.0s' {1..120})
-	release 3.99.1
-	assert_exit 0
-	run grep -h -e 'ungil-bytecode[.]py' -e AF_UNIX "$XDG_CACHE_HOME"/ungil/log/3.99.1*-install.log
-	assert_output --partial 'ungil-bytecode.py '
-	refute_output --partial AF_UNIX
-}
-
 @test "BOLT gets a position-independent program, and the static library can be linked with what is made as usual" {
 	sed -i 's/^\[preset release\]$/&\nbetter = bolt/' "$RECIPE"
 	cat >>"$RECIPE" <<-'END'
