@@ -81,6 +81,19 @@ nothing_in() { # ROOT
 	cmp "$BUNDLE" "again/${BUNDLE##*/}"
 }
 
+@test "where the same was built, or is installed from this bundle, there is nothing to do; --force does it" {
+	packed
+	run ungil install "$BUNDLE"
+	assert_exit 0
+	assert_line --regexp '^3\.99\.1t +already installed '
+	run ungil install "$BUNDLE" --force
+	assert_line --regexp '^3\.99\.1t +installed '
+	run ungil install "$BUNDLE"
+	assert_line --regexp '^3\.99\.1t +already installed '
+	run ungil install 3.99.1t --preset quick --no-bench # and the other way round
+	assert_line --regexp '^3\.99\.1t +already installed '
+}
+
 @test "what was added stays behind; what was changed is named and nothing is packed: exit 5" {
 	packed
 	mv "$BUNDLE" before

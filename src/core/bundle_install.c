@@ -451,9 +451,11 @@ static int is_there(struct arrival *a, bool *there)
         err_clear();
         return store_check_own(&a->store, a->receipt->name);
     }
-    const char *same = json_text(json_object_get(installed->json, "bundle"), "manifest");
-    *there = *same &&
-             strcmp(same, json_text(json_object_get(a->receipt->json, "manifest"), "digest")) == 0;
+    json_t *manifest = json_object_get(a->receipt->json, "manifest");
+    json_t *bundle = json_object_get(installed->json, "bundle");
+    /* What was built here from equal inputs is the same, and did not come from anywhere. */
+    *there = bundle ? strcmp(json_text(bundle, "manifest"), json_text(manifest, "digest")) == 0
+                    : strcmp(installed->inputs, a->receipt->inputs) == 0;
     receipt_free(installed);
     return 0;
 }
