@@ -236,6 +236,19 @@ assert_leads_to() {
 	assert_not_exist "$MINI/control/seen"
 }
 
+@test "a build beside an installed one of its name, where it was configured for, gets its own pip" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount a small tmpfs"
+	unshare --mount true 2>/dev/null || skip "may not mount"
+	run timeout 120 unshare --mount --propagation private bash -c '
+		mount -t tmpfs tmpfs /opt || exit 99
+		"$UNGIL" install 3.99.1t --no-bench --root /opt/ungil || exit 98
+		"$UNGIL" install 3.99.1t --no-bench --force --root /opt/ungil || exit 97
+		"$UNGIL" install 3.99.1t --no-bench --root /opt/second || exit 96
+		ls /opt/*/versions/3.99.1t/bin/pip3 | wc -l'
+	assert_exit 0
+	assert_line 2
+}
+
 @test "a disk that is full: said, nothing visible, nothing left in the stage" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount a small tmpfs"
 	unshare --mount true 2>/dev/null || skip "may not mount"

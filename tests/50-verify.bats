@@ -30,6 +30,14 @@ setup() {
 	assert_nothing_installed
 }
 
+@test "a prefix without a pip of its own: exit 1, nothing installed" {
+	knob lose-pip
+	run ungil install 3.99.1
+	assert_exit 1
+	assert_output --partial own-pip
+	assert_nothing_installed
+}
+
 @test "--keep-failed keeps the prefix in the stage, and says where" {
 	knob gil-on
 	run ungil install 3.99.1t --keep-failed

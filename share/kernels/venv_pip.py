@@ -1,8 +1,10 @@
 """A virtual environment made by this interpreter has a working pip of the same kind.
 
 Made in a temporary directory and removed again; pip is the one that CPython carries, so no network.
+And the prefix has a pip of its own, unless its user removed it.
 
-Parameters: prefix, when ungil installed it: it must then have all of this.
+Parameters: prefix, when ungil installed it: it must then have all of this; final, where it will be,
+if that is elsewhere.
 """
 
 import importlib.util
@@ -69,9 +71,26 @@ def examine(where, own):
           None if good else f"pip {inside['pip']} looks for wheels of another kind")
 
 
+def own_pip(prefix, made_now):
+    program = os.path.join(prefix, "bin", "pip{}.{}".format(*sys.version_info))
+    if not made_now and not os.path.exists(program):
+        check("own-pip", "works", None, "skip", "it was removed; \"-m ensurepip\" brings it back")
+        return
+    text, error = call([sys.executable, "-I", "-B", "-m", "pip", "--version"])
+    if not error and not os.path.exists(program):
+        error = f"there is no {program}"
+    elif not error and os.path.join(prefix, "lib", "") not in text:
+        error = text.strip()
+    check("own-pip", "works", error or "works", "fail" if error else "pass",
+          "the prefix has no pip of its own" if error else None)
+
+
 def main():
+    p = params()
+    if "prefix" in p:
+        own_pip(p["prefix"], p["final"] != p["prefix"])
     with tempfile.TemporaryDirectory(prefix="ungil-venv-") as where:
-        examine(os.path.join(where, "v"), "prefix" in params())
+        examine(os.path.join(where, "v"), "prefix" in p)
     done()
 
 

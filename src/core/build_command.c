@@ -132,15 +132,23 @@ static char *python_path(const struct pipeline *p)
     return xasprintf("%s/bin/%s", p->build->prefix, program);
 }
 
+/* Writes a program that ungil carries into the build directory; *path is owned. */
+static int bring_program(const struct pipeline *p, const char *name, char **path)
+{
+    const struct embedded *program = embedded_find(name);
+    autofree char *own = xasprintf("ungil-%s", name);
+    *path = path_join(p->dir, own);
+    return fs_write_atomic(*path, program->data, program->size, 0644);
+}
+
 static int bytecode_command(struct pipeline *p, struct strv *argv)
 {
     autofree char *library = share_library(p), *python = python_path(p);
     int rc = fs_is_dir(library) ? share_bytecode(p) : 0;
     if (rc < 0 || !fs_exists(python))
         return rc;
-    const struct embedded *program = embedded_find("bytecode.py");
-    autofree char *file = path_join(p->dir, "ungil-bytecode.py");
-    rc = fs_write_atomic(file, program->data, program->size, 0644);
+    autofree char *file = NULL;
+    rc = bring_program(p, "bytecode.py", &file);
     if (rc < 0)
         return rc;
     strv_add(argv, python);
@@ -167,8 +175,29 @@ static int add_destdir(const struct pipeline *p, struct strv *argv)
     return fs_symlink_replace(destdir, link);
 }
 
+/* With upstream's own variables: how a program runs in the build directory, and whether pip is
+ * wanted at all. */
+static int pip_command(struct pipeline *p, struct strv *argv)
+{
+    static const char rule[] = "# Written by ungil; read after the Makefile.\n"
+                               "ungil-pip:\n"
+                               "\t@test 'x$(ENSUREPIP)' = xno || "
+                               "$(RUNSHARED) $(PYTHON_FOR_BUILD) ungil-pip.py $(DESTDIR)/\n"
+                               ".PHONY: ungil-pip\n";
+    autofree char *file = NULL, *rules = path_join(p->dir, "ungil-pip.mk");
+    int rc = bring_program(p, "pip.py", &file);
+    if (rc == 0)
+        rc = fs_write_atomic(rules, rule, strlen(rule), 0644);
+    if (rc < 0)
+        return rc;
+    strv_split(argv, "make -f Makefile -f ungil-pip.mk ungil-pip");
+    return add_destdir(p, argv);
+}
+
 static int install_command(struct pipeline *p, struct strv *argv)
 {
+    if (p->step == PIP_STEP)
+        return pip_command(p, argv);
     if (p->step == BYTECODE_STEP)
         return bytecode_command(p, argv);
     if (p->step > BYTECODE_STEP)
@@ -184,6 +213,7 @@ static int install_command(struct pipeline *p, struct strv *argv)
         strv_split(argv, "-o profile-opt -o bolt-opt");
     strv_split(argv, "-o checksharedmods install");
     rc = add_destdir(p, argv);
+    strv_add(argv, "ENSUREPIP=no"); /* pip.py says why */
     /* Upstream compiles bytecode for three levels of optimisation, of which two are hardly ever
      * asked for; with --help its compileall does nothing, and the next step compiles one, always to
      * the same bytes. */

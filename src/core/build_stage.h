@@ -163,8 +163,8 @@ enum { CHILD_RFD = 3, CHILD_WFD = 4, LINK_RFD = 5, LINK_WFD = 6 };
 
 /* build_prepare.c: the record of finished stages. */
 
-/* Of STAGE_INSTALL: after make install, what is left is compiling bytecode. */
-enum { BYTECODE_STEP = 1 };
+/* Of STAGE_INSTALL: what is left after make install. */
+enum { PIP_STEP = 1, BYTECODE_STEP };
 
 /* Adds p->stage to build->stages, and to the record on disk. */
 int stage_remember(struct pipeline *p, double seconds);

@@ -55,6 +55,7 @@ const struct verify_check verify_checks[] = {
     {"stale-paths", "files", 0, "a path of the build machine leads nowhere, or to something else"},
     {"venv", "venv_pip", 0, "an environment must be of the same kind as its base"},
     {"pip", "venv_pip", 0, "the kind of wheel that it looks for first"},
+    {"own-pip", "venv_pip", 0, "packages are installed with it where no environment is wanted"},
     {"parallel", "parallel", NEEDED_FT, "what all of this is for: threads that run at once"},
     {"same-interpreter", NULL, 0, "answers of two interpreters prove nothing about either"},
 };

@@ -27,4 +27,11 @@ fi
 if [ "$stage" = installed ] && wants huge; then # so many megabytes of data that no compression helps with
 	dd if=/dev/urandom of="$3/huge.bin" bs=1M count="$(cat "$control/huge")" status=none || exit 1
 fi
+if [ "$stage" = pip ] && ! wants lose-pip; then # ... PREFIX STDLIB VERSION [PROGRAM] ROOT
+	for root; do :; done
+	mkdir -p "$root$4/site-packages/pip" &&
+		echo '__version__ = "25.0"' >"$root$4/site-packages/pip/__init__.py" &&
+		printf '#!%s/bin/python%s\nimport sys\n' "$3" "$5" >"$root$3/bin/pip$5" &&
+		chmod 755 "$root$3/bin/pip$5" && cp "$root$3/bin/pip$5" "$root$3/bin/pip3" || exit 1
+fi
 exit 0

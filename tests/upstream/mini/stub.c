@@ -111,6 +111,16 @@ static void bench(void)
             gil ? "true" : "false", gil ? "true" : "false", workers, VERSION);
 }
 
+/* Whether the prefix that is looked at has what mini.sh installs as pip. */
+static int has_pip(void)
+{
+    char prefix[4096], path[4200];
+    if (!parameter("\"prefix\"", prefix, sizeof prefix))
+        return 1;
+    snprintf(path, sizeof path, "%s/bin/pip3", prefix);
+    return access(path, X_OK) == 0;
+}
+
 static int kernel(const char *script)
 {
     const char *name = strrchr(script, '/') ? strrchr(script, '/') + 1 : script;
@@ -143,6 +153,7 @@ static int kernel(const char *script)
     } else if (strcmp(name, "venv_pip.py") == 0) {
         check("venv", 1, 0);
         check("pip", !wished("no-pip"), 0);
+        check("own-pip", has_pip(), 0);
     } else if (strcmp(name, "bench.py") == 0) {
         bench();
     }
