@@ -325,3 +325,61 @@ nothing_in() { # ROOT
 	ungil pack 3.99.1t --root "$PWD/after" -o again
 	cmp "$BUNDLE" "again/${BUNDLE##*/}"
 }
+
+# A root of somebody else: who packs or relocates there, perhaps as root, writes nowhere else.
+foreign_root() {
+	packed
+	rm "$BUNDLE"
+	mkdir theirs
+	echo precious >theirs/precious
+	printf '#!%s/bin/python3\n' "$UNGIL_ROOT/versions/3.99.1t" >theirs/tool
+	PREFIX=$UNGIL_ROOT/versions/3.99.1t
+}
+
+listed() { # PATH FILE: as the manifest names it
+	printf './%s mode=644 type=file size=%d sha256digest=%s\n' "$1" "$(stat -c %s "$2")" "$(sha256sum "$2" | cut -d' ' -f1)"
+}
+
+@test "pack writes nothing outside of its copy, whatever a manifest lists: exit 5" {
+	foreign_root
+	cp "$PREFIX/ungil.mtree" before
+	cp theirs/precious "$UNGIL_ROOT/out"
+	listed ../../out theirs/precious >>"$PREFIX/ungil.mtree"
+	run ungil pack 3.99.1t
+	assert_exit 5
+	assert_output --partial 'has an entry outside of its directory: ../../out'
+	run find "$XDG_CACHE_HOME" -name out
+	assert_output ''
+	ln -s "$PWD/theirs" "$PREFIX/theirs"
+	{
+		cat before
+		echo "./theirs mode=777 type=link link=$PWD/theirs"
+		listed theirs/precious theirs/precious
+	} >"$PREFIX/ungil.mtree"
+	run ungil pack 3.99.1t
+	assert_exit 5
+	assert_output --partial '3.99.1t is not packed: its link theirs leads out of it'
+	assert_equal "$(cat theirs/precious)" precious
+	[ ! -e "$BUNDLE" ]
+}
+
+@test "relocate follows no link out of a prefix, with --dry-run neither: exit 5" {
+	foreign_root
+	local before
+	mv "$UNGIL_ROOT" moved
+	mv moved/versions/3.99.1t/bin bin
+	ln -s "$PWD/theirs" moved/versions/3.99.1t/bin
+	before=$(cat theirs/tool)
+	run ungil relocate --dry-run --root "$PWD/moved"
+	assert_exit 5
+	assert_output --partial '/bin is not a directory'
+	assert_equal "$(cat theirs/tool)" "$before"
+}
+
+@test "pack: a receipt that does not say where it was installed is an error" {
+	packed
+	sed -i '/"root_prefix"/d' "$UNGIL_ROOT/versions/3.99.1t/ungil.json"
+	LIMIT=20 run ungil pack 3.99.1t
+	assert_exit 1
+	assert_output --partial 'the path "" is not absolute'
+}

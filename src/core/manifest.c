@@ -65,7 +65,8 @@ static char *spliced(const char *old, const char *fresh, size_t *replaced)
     autostr out = {0};
     *replaced = 0;
     while (*old) {
-        size_t n = strcspn(old, "\n") + 1;
+        size_t n = strcspn(old, "\n");
+        n += old[n] == '\n';
         const char *line = *old == '.' ? line_like(fresh, old) : NULL;
         if (line) {
             str_addn(&out, line, strcspn(line, "\n"));
