@@ -160,6 +160,24 @@ nothing_in() { # ROOT
 	assert_output --partial 'of another 3.99.1t than is installed'
 }
 
+@test "a part brings nothing of another part: exit 5" {
+	ungil install 3.99.1t --preset release --no-bench
+	ungil pack 3.99.1t --part all
+	BUNDLE=${BUNDLE%.tar.zst}-static.tar.zst spoiled other-part
+	ungil install "$BUNDLE" --root "$PWD/else"
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 5
+	assert_output --partial 'bin/python3 is of another part than the bundle'
+	UNGIL_ROOT=$PWD/else assert_store_is_sound
+}
+
+@test "a bundle behind a symbolic link is installed" {
+	packed
+	ln -s "$BUNDLE" link.tar.zst
+	run ungil install "$PWD/link.tar.zst" --root "$PWD/else"
+	assert_exit 0
+}
+
 @test "every fault is found, named, and nothing is installed: exit 5" {
 	packed
 	local fault message
@@ -169,6 +187,7 @@ nothing_in() { # ROOT
 		run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
 		assert_exit 5
 		assert_output --partial "$message"
+		refute_output --regexp $'[\x01-\x09\x0b-\x1f\x7f]|\xc2\x9b'
 		nothing_in "$PWD/else"
 	done < <(python3 "$TESTS/bundles.py" --list)
 	[ ! -e "$PWD/out" ] && [ ! -e /out ]
