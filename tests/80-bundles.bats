@@ -249,6 +249,21 @@ nothing_in() { # ROOT
 	assert_nothing_installed
 }
 
+@test "pack -o LINK writes the file that it leads to, and leaves the link" {
+	packed
+	mkdir there && ln -s there/real.tar.zst link && touch there/real.tar.zst
+	run ungil pack 3.99.1t -o link
+	assert_exit 0
+	cmp "$BUNDLE" there/real.tar.zst
+	[ -L link ]
+	ln -s /dev/full full
+	run ungil pack 3.99.1t -o full
+	assert_exit 1
+	assert_output --partial 'cannot write full: it is there and not a regular file'
+	run ls there
+	assert_output real.tar.zst
+}
+
 @test "a wrong name, a wrong part, one file for two bundles, a directory that is not there" {
 	install_mini 3.99.1
 	run ungil pack
