@@ -171,6 +171,26 @@ nothing_in() { # ROOT
 	UNGIL_ROOT=$PWD/else assert_store_is_sound
 }
 
+@test "a part does not make right what was changed or added since: verify --files and pack go on telling" {
+	ungil install 3.99.1t --preset release --no-bench
+	ungil pack 3.99.1t --part all
+	ungil install "$BUNDLE" --root "$PWD/else"
+	local python=$PWD/else/versions/3.99.1t/lib/python3.99t
+	echo more >"$python/site-packages/more.py"
+	run ungil install "${BUNDLE%.tar.zst}-static.tar.zst" --root "$PWD/else"
+	assert_exit 0
+	run ungil verify --files --root "$PWD/else"
+	assert_line --regexp '^ +extra +lib/python3.99t/site-packages/more.py$'
+	mkdir again
+	ungil pack 3.99.1t --root "$PWD/else" -o again
+	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+	echo "# edited" >>"$python/os.py"
+	run ungil install "${BUNDLE%.tar.zst}-static.tar.zst" --root "$PWD/else" --force
+	assert_exit 0
+	run ungil verify --files --root "$PWD/else"
+	assert_line --regexp '^ +changed +lib/python3.99t/os.py: size$'
+}
+
 @test "a bundle behind a symbolic link is installed" {
 	packed
 	ln -s "$BUNDLE" link.tar.zst

@@ -315,8 +315,10 @@ static int verify(struct arrival *a)
 /* The prefix becomes what is installed, and what has just been unpacked. */
 static int merge(struct arrival *a)
 {
-    autofree char *both = path_join(a->stage, "both");
-    int rc = linked_copy(a->final, both);
+    autofree char *both = path_join(a->stage, "both"), *digest = NULL;
+    int rc = manifest_renew(a->prefix, &a->changed, &digest);
+    if (rc == 0)
+        rc = linked_copy(a->final, both);
     if (rc == 0)
         rc = linked_copy(a->prefix, both);
     if (rc == 0)
@@ -368,7 +370,8 @@ static int write_receipt(struct arrival *a)
 {
     autofree char *digest = NULL;
     char now[32];
-    int rc = a->base ? manifest_write(a->prefix, &digest)
+    /* What was changed or added in the prefix since then does not become what was installed. */
+    int rc = a->base ? manifest_join(a->prefix, a->final, &digest)
                      : manifest_renew(a->prefix, &a->changed, &digest);
     if (rc < 0)
         return rc;
