@@ -182,7 +182,8 @@ nothing_in() { # ROOT
 	run ungil verify --files --root "$PWD/else"
 	assert_line --regexp '^ +extra +lib/python3.99t/site-packages/more.py$'
 	mkdir again
-	ungil pack 3.99.1t --root "$PWD/else" -o again
+	printf '\177ELF and no more' >"$python/site-packages/broken.so"
+	ungil pack 3.99.1t --part all --root "$PWD/else" -o again
 	cmp "$BUNDLE" "again/${BUNDLE##*/}"
 	echo "# edited" >>"$python/os.py"
 	run ungil install "${BUNDLE%.tar.zst}-static.tar.zst" --root "$PWD/else" --force

@@ -92,8 +92,9 @@ static int collect_one(const char *relative, const char *path, const struct stat
     int rc = proc_check();
     if (rc < 0 || !S_ISREG(st->st_mode) || !is_elf(path))
         return rc;
-    if (strstr(relative, "/debug/") || str_ends(relative, ".o"))
-        return 0; /* read by debuggers and linkers, never loaded */
+    if (strstr(relative, "/debug/") || str_ends(relative, ".o") ||
+        strstr(relative, "/site-packages/"))
+        return 0; /* read by debuggers and linkers, never loaded; what users added */
     struct elf_runtime r;
     rc = elf_runtime_read(path, &r);
     if (rc == E_NOTFOUND) {
