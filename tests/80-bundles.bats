@@ -214,6 +214,14 @@ nothing_in() { # ROOT
 	[ ! -e "$PWD/out" ] && [ ! -e /out ]
 }
 
+@test "a manifest that is too large is not even written" {
+	packed
+	spoiled manifest-large # 33 MiB
+	run bash -c 'ulimit -f 8192 && "$0" install "$1" --root "$PWD/else"' "$UNGIL" "$PWD/bad.tar.zst"
+	assert_exit 5
+	assert_output --partial 'its entry "ungil.mtree" is larger than it may be'
+}
+
 @test "cut short anywhere: exit 5, nothing is installed" {
 	packed
 	local size at

@@ -267,6 +267,7 @@ static int unpack(struct arrival *a)
                                           .each = take_entry,
                                           .arg = a,
                                           .threads = cpu_count(),
+                                          .alone_bytes = MANIFEST_LIMIT,
                                           .alone =
                                               3}; /* the directory, the receipt, the manifest */
     int rc = store_stage(&a->store, a->receipt->name, &a->stage);

@@ -27,6 +27,7 @@ struct archive_limits {
     void *arg;
     int threads;         /* that write small files beside each other; 0, 1: none */
     unsigned long alone; /* so many entries are there, and told, before the next is looked at */
+    unsigned long long alone_bytes; /* the size that each of those may have; 0: any */
 };
 #define ARCHIVE_LIMITS_SOURCE                                                                      \
     {                                                                                              \
