@@ -24,6 +24,8 @@ const struct verb *const verbs[] = {
     &cmd_audit,
     &cmd_bench,
     &cmd_pack,
+    &cmd_push,
+    &cmd_pull,
     &cmd_relocate,
     &cmd_recipe,
     &cmd_training,

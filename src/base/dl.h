@@ -71,5 +71,8 @@ int dl_locate(const struct strv *sonames, struct strv *paths);
 #define DL_MEMBER_sha256(f)   __typeof__(SHA256_##f) *f;
 #define DL_NAME_sha256(f)     "SHA256_" #f,
 #define DL_ADDRESS_sha256(f)  .f = SHA256_##f,
+#define DL_MEMBER_crypto(f)   __typeof__(f) *f;
+#define DL_NAME_crypto(f)     #f,
+#define DL_ADDRESS_crypto(f)  .f = f,
 
 #endif

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/table.h"
 #include "core/bench.h"
 #include "core/dirs.h"
 #include "core/install.h"
+#include "core/oci.h"
 #include "core/timeline.h"
 
 static struct install_opts wish = {.share = true, .bench = true};
@@ -72,6 +74,14 @@ static void options(struct optset *set)
     opt_add(set, (struct opt){"timings", 0, OPT_STRING, &timings, "FILE",
                               "Write when each stage began and ended, also when the install fails "
                               "or is stopped: figures to FILE.json, or a page to FILE.html."});
+    opt_add(set,
+            (struct opt){"push", 0, OPT_FLAG, &wish.push, NULL,
+                         "Put what was built into the registry that UNGIL_REGISTRY names, for the "
+                         "next machine."});
+    opt_add(set, (struct opt){"sign", 0, OPT_STRING, &wish.remote.sign, "KEY",
+                              "With --push: sign it with the private key in this PEM file."});
+    opt_add_verify_key(set, &wish.remote.verify);
+    opt_add_plain_http(set, &wish.remote.plain_http);
     opt_add_lock_wait(set);
     opt_add_root(set);
     opt_add_json(set);
@@ -126,16 +136,38 @@ static int write_timings(struct timeline *t, int rc)
     return 0;
 }
 
+/* UNGIL_REGISTRY: read before anything is done. */
+static int find_registry(void)
+{
+    const char *text = getenv("UNGIL_REGISTRY");
+    if (text && *text) {
+        struct oci_ref ref;
+        wish.registry = text;
+        int rc = oci_ref_parse(text, &ref);
+        if (rc == 0 && (ref.tag || ref.digest))
+            rc = fail(E_USAGE, "%s names a tag or a digest", text);
+        oci_ref_free(&ref);
+        return rc < 0 ? err_context(rc, "UNGIL_REGISTRY") : 0;
+    }
+    if (!wish.push)
+        return 0;
+    return err_hint(fail(E_USAGE, "install --push: there is no registry"),
+                    "UNGIL_REGISTRY=oci://HOST/REPOSITORY names one; \"ungil push\" puts there "
+                    "what is installed");
+}
+
 static int run(const struct strv *specs)
 {
     int checked = timings ? timeline_check(timings) : 0;
+    if (checked == 0)
+        checked = find_registry();
     if (checked < 0)
         return checked;
     autofree char *root = dirs_root(common.root);
     autofree char *cache = dirs_cache(NULL);
     wish.root = root;
     wish.lock_wait = common.lock_wait;
-    wish.cache = wish.source.cache = cache;
+    wish.cache = wish.source.cache = wish.remote.cache = cache;
     wish.verbose = common.verbose;
     if (wish.jobs == 0)
         wish.jobs = cpu_count();
@@ -143,7 +175,8 @@ static int run(const struct strv *specs)
     json_t *report = NULL;
     const struct progress *display = progress_display_begin();
     wish.timeline = timings ? timeline_new(display) : NULL;
-    wish.progress = wish.source.progress = timeline_progress(wish.timeline, display);
+    wish.progress = timeline_progress(wish.timeline, display);
+    wish.source.progress = wish.remote.progress = wish.progress;
     int rc = install_run((const char *const *)specs->v, specs->n, &wish, &report);
     progress_display_end();
     int written = timings ? write_timings(wish.timeline, rc) : 0;
@@ -167,7 +200,8 @@ const struct verb cmd_install = {
         "A SPEC is a series (3.14) or a release (3.14.7), which mean the pair: the "
         "build with the GIL and the "
         "free-threaded one, from one source; or one variant of them (3.14t, 3.14.7t); "
-        "or a recipe (FILE.ini), or a bundle (FILE.tar.zst, as \"ungil pack\" makes it), which is "
+        "or a recipe (FILE.ini), or a bundle (FILE.tar.zst, as \"ungil pack\" makes it; or "
+        "oci://HOST/REPOSITORY:TAG, as \"ungil push\" does), which is "
         "not built, but compared with its manifest while it is written, made right for its place "
         "and proven. The recipes have more variants, asked for by suffix or "
         "with --variant: d and td (debug builds, optimised by no preset: 3.14d, 3.14td), tsan "
@@ -183,6 +217,11 @@ const struct verb cmd_install = {
         "What is installed already with equal inputs is left alone. An interrupted "
         "install goes on from its last finished "
         "stage when the same command is run again.\n\n"
+        "With UNGIL_REGISTRY=oci://HOST/REPOSITORY in the environment, a registry is asked first "
+        "for "
+        "what was built elsewhere from equal inputs; only what it has not is built here, and with "
+        "--push put there. A registry that does not answer is a warning, and everything is "
+        "built.\n\n"
         "--timings writes, as JSON: format (1), ungil, started, outcome (done, failed, "
         "interrupted), cpus (that may be used), quota or null; spans, one a stage of a "
         "lane (a name, source, pair: all at once, bench), each with id, lane, stage, "

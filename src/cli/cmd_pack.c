@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "cli/cmd.h"
+#include "cli/parts.h"
 #include "cli/root.h"
 #include "cli/table.h"
 #include "core/bundle.h"
@@ -22,37 +23,9 @@ static void options(struct optset *set)
     opt_add(set, (struct opt){"output", 'o', OPT_STRING, &output, "FILE",
                               "Write it here; with a directory, below it. Without this option: "
                               "NAME-PLATFORM.tar.zst in the working directory."});
-    opt_add(set, (struct opt){"part", 0, OPT_STRING, &parts, "PART[,PART]...",
-                              "Which parts, a file each: main (the interpreter; the default), "
-                              "static (libpython as a static library), debug (debugging "
-                              "information), tests (the test suite), all (those that are there)."});
+    opt_add_parts(set, &parts);
     opt_add_root(set);
     opt_add_json(set);
-}
-
-static int unknown_part(const char *word)
-{
-    const char *nearest = str_nearest(word, bundle_part_names, BUNDLE_PARTS);
-    int rc = fail(E_USAGE, "pack --part: there is no part \"%s\"", word);
-    return nearest ? err_hint(rc, "did you mean %s?", nearest)
-                   : err_hint(rc, "parts are main, static, debug, tests, and all");
-}
-
-/* Which of them --part means; *all: those that are not there are no error. */
-static int chosen_parts(bool chosen[BUNDLE_PARTS], bool *all)
-{
-    autostrv words = {0};
-    strv_split_commas(&words, parts ? parts : "main");
-    *all = strv_has(&words, "all");
-    for (size_t i = 0; i < words.n; i++) {
-        bool known = strcmp(words.v[i], "all") == 0;
-        for (int p = 0; p < BUNDLE_PARTS; p++)
-            if (*all || strcmp(words.v[i], bundle_part_names[p]) == 0)
-                chosen[p] = known = true;
-        if (!known)
-            return unknown_part(words.v[i]);
-    }
-    return words.n ? 0 : unknown_part("");
 }
 
 /* One file cannot hold several bundles. */
@@ -108,7 +81,7 @@ static int run(const struct strv *operands)
     size_t n = 0;
     if (operands->n == 0)
         return err_hint(fail(E_USAGE, "pack: which NAME?"), "\"ungil list\" shows the names");
-    int rc = chosen_parts(chosen, &all);
+    int rc = parts_chosen("pack", parts, chosen, &all);
     for (int part = 0; part < BUNDLE_PARTS; part++)
         n += chosen[part];
     if (rc == 0)

@@ -37,6 +37,11 @@ struct bundle_made {
  * all. `cache` has room for a copy of the prefix. */
 int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part part,
                 const char *file, const char *cache, struct bundle_made *made);
+/* The same of a part that was unpacked as it is in its bundle, into `prefix`, to which `receipt`
+ * (the text of its ungil.json) is added; below the existing directory `dir` (NULL: the working
+ * directory). */
+int bundle_repack(const char *prefix, const char *receipt, const struct receipt *r,
+                  enum bundle_part part, long mtime, const char *dir, struct bundle_made *made);
 void bundle_made_free(struct bundle_made *m);
 
 /* Whether a SPEC of `install` names a file of bundles, by its end. */

@@ -111,7 +111,8 @@ static int by_path(const void *a, const void *b)
 static int expect(const struct archive_mtree_entry *e, void *arg)
 {
     struct arrival *a = arg;
-    if (e->type == '?' || (e->type == 'f' && !*e->sha256) || a->n >= BUNDLE_ENTRY_LIMIT)
+    if (e->type == '?' || (e->type == 'f' && !*e->sha256) || a->n >= BUNDLE_ENTRY_LIMIT ||
+        e->size > bundle_byte_limit || (a->bytes += e->size) > bundle_byte_limit)
         return arrival_refuse(a, e->path, "in its manifest makes no sense");
     /* An additional part brings what is its own, and replaces nothing of the interpreter. */
     if (a->part != BUNDLE_MAIN && e->type != 'd' && bundle_part_of(e->path) != a->part)

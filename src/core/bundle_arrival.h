@@ -27,6 +27,7 @@ struct arrival {
     bool began;            /* ungil.json came */
     struct expected *list; /* what the manifest names */
     size_t n, cap;
+    unsigned long long bytes; /* of all files that it names */
 };
 void arrival_free(struct arrival *a);
 

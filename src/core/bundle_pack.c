@@ -8,6 +8,7 @@
 #include "core/bundle.h"
 #include "core/bundle_copy.h"
 #include "core/receipt.h"
+#include "core/text_json.h"
 #include "io/archive_write.h"
 #include "io/digest.h"
 
@@ -113,6 +114,31 @@ int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part
     if (rc == 0)
         rc = describe(made);
     bundle_copy_free(&p.copy);
+    strv_free(&p.libraries);
+    if (rc < 0)
+        bundle_made_free(made);
+    return rc;
+}
+
+int bundle_repack(const char *prefix, const char *receipt, const struct receipt *r,
+                  enum bundle_part part, long mtime, const char *dir, struct bundle_made *made)
+{
+    struct packing p = {.copy = {.r = r, .part = part, .mtime = mtime}};
+    autofree char *file = path_join(prefix, "ungil.json"), *below = NULL;
+    p.copy.dir = xstrdup(prefix);
+    p.copy.platform = xstrdup(json_text(r->json, "platform"));
+    *made = (struct bundle_made){0};
+    if (dir)
+        below = xasprintf("%s/", dir);
+    int rc = fs_write_atomic(file, receipt, strlen(receipt), 0644);
+    if (rc == 0) {
+        made->file = file_name(&p, below);
+        rc = write_archive(&p, made->file);
+    }
+    if (rc == 0)
+        rc = describe(made);
+    free(p.copy.dir); /* it stays there */
+    free(p.copy.platform);
     strv_free(&p.libraries);
     if (rc < 0)
         bundle_made_free(made);

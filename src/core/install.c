@@ -16,7 +16,9 @@
 #include "core/cache.h"
 #include "core/dirs.h"
 #include "core/finish.h"
+#include "core/install_registry.h"
 #include "core/need.h"
+#include "core/oci.h"
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/receipt.h"
@@ -58,8 +60,19 @@ static json_t *list_in(json_t *report, const char *key)
     return list;
 }
 
+static bool lists(json_t *list, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one) if (str_eq(json_string_value(json_object_get(one, "name")),
+                                                name)) return true;
+    return false;
+}
+
 static void report_name(struct install *in, const char *key, const char *name)
 {
+    if (lists(json_object_get(in->report, "installed"), name))
+        return; /* a moment ago, from a registry */
     autofree char *prefix = store_prefix(&in->store, name);
     json_array_append_new(list_in(in->report, key),
                           json_pack("{s:s, s:s}", "name", name, "prefix", prefix));
@@ -333,12 +346,32 @@ static bool installed_one_of_the_pair(const struct install *in)
     return false;
 }
 
+static bool asks_registry(const struct install_opts *o)
+{
+    return o->registry && !o->force && !o->source.offline && !o->source.unpinned;
+}
+
+static int push(struct install *in)
+{
+    const char **names = xcalloc(in->n, sizeof *names);
+    for (size_t i = 0; i < in->n; i++)
+        names[i] = in->all[i].name;
+    int rc = install_push(names, in->n, in->opts, &in->store);
+    free(names);
+    return rc;
+}
+
 static int install_one(struct plan *plan, const struct install_opts *opts, json_t *report)
 {
     struct install in = {.opts = opts, .plan = plan, .report = report};
     store_open(&in.store, opts->root);
     bool nothing;
     int rc = nothing_to_do(&in, &nothing);
+    if (rc == 0 && !nothing && asks_registry(opts)) {
+        rc = install_from_registry(plan, opts, &in.store, report);
+        if (rc == 0)
+            rc = nothing_to_do(&in, &nothing);
+    }
     if (rc == 0 && !nothing) {
         rc = store_lock(&in.store, opts->command, opts->lock_wait);
         if (rc == 0)
@@ -351,6 +384,8 @@ static int install_one(struct plan *plan, const struct install_opts *opts, json_
                          "the last finished stage");
         if (rc == 0 && opts->bench && installed_one_of_the_pair(&in))
             rc = measure(&in);
+        if (rc == 0 && opts->push && in.n > 0)
+            rc = push(&in);
     }
     install_free(&in);
     return rc;
@@ -366,7 +401,11 @@ static int make_plans(const char *const *specs, size_t n, const struct install_o
                            .unpinned = opts->source.unpinned};
     int rc = n == 0 ? plan_make(NULL, &po, &plans[0]) : 0;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        if (!bundle_is_file(specs[i]))
+        if (oci_is_ref(specs[i])) {
+            struct oci_ref ref;
+            rc = oci_ref_parse(specs[i], &ref);
+            oci_ref_free(&ref);
+        } else if (!bundle_is_file(specs[i]))
             rc = plan_make(specs[i], &po, &plans[i]);
         else if (access(specs[i], R_OK) < 0)
             rc = fail_errno(E_USAGE, "cannot read the bundle %s", specs[i]);
@@ -390,7 +429,9 @@ int install_run(const char *const *specs, size_t n, const struct install_opts *o
     rc = make_plans(specs, n, opts, plans);
     for (size_t i = 0; rc == 0 && i < n_plans; i++) {
         timeline_barrier(opts->timeline);
-        if (n > 0 && bundle_is_file(specs[i]))
+        if (n > 0 && oci_is_ref(specs[i]))
+            rc = bundle_install_ref(specs[i], opts, *report);
+        else if (n > 0 && bundle_is_file(specs[i]))
             rc = bundle_install(specs[i], opts, *report);
         else
             rc = install_one(&plans[i], opts, *report);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/bundle_registry.h"
 #include "core/source.h"
 
 struct progress;
@@ -25,6 +26,10 @@ struct install_opts {
     struct timeline
         *timeline;       /* told of everything; NULL: nobody asked. progress must be its own */
     const char *command; /* for the lock file */
+    const char
+        *registry; /* where bundles are asked for before anything is built: "oci://..."; NULL */
+    bool push;     /* what was built is put there */
+    struct remote_opts remote;
 };
 
 /* Provisions every SPEC (or recipe file). *report (owned): {"installed": [...], "unchanged":

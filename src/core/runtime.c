@@ -206,6 +206,20 @@ static char *this_machine(void)
     return xstrdup(m);
 }
 
+char *runtime_platform_here(void)
+{
+    autofree char *machine = this_machine();
+    struct utsname host;
+    uname(&host);
+#ifdef __GLIBC__
+    const char *libc = "gnu";
+#else
+    const char *libc = "musl";
+#endif
+    return xasprintf("%s-linux-%s%s", machine, libc,
+                     str_starts(host.machine, "armv7") ? "eabihf" : "");
+}
+
 /* What is missing, gathered for one message. */
 struct lack {
     struct str text;

@@ -15,6 +15,7 @@ int runtime_collect(const char *prefix, json_t **out);
 
 /* "x86_64-linux-gnu", "aarch64-linux-musl": for the name of a file; owned. */
 char *runtime_platform(json_t *runtime);
+char *runtime_platform_here(void); /* this machine's; owned */
 
 /* Can this machine run it? E_FAILED names what is missing, for which modules, and how this
  * distribution installs it. What only modules in `optional` (names of recipes: "tkinter") need may

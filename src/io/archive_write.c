@@ -171,7 +171,8 @@ static int complete(const struct archive_writer *w)
     umask(mask);
     if (archive.write_close(w->tar) != ARCHIVE_OK)
         return cannot_write(w);
-    if (fsync(w->fd) < 0 || fchmod(w->fd, 0666 & ~mask) < 0 || rename(w->temporary, w->file) < 0)
+    if ((!w->opts.scratch && fsync(w->fd) < 0) || fchmod(w->fd, 0666 & ~mask) < 0 ||
+        rename(w->temporary, w->file) < 0)
         return fail_errno(E_FAILED, "cannot write %s", w->file);
     return 0;
 }

@@ -16,8 +16,9 @@ int archive_pack(const char *file, const char *dir, const struct strv *names);
 /* The same step by step. What is not closed with `keep` never appears. */
 struct archive_writer;
 struct archive_writer_opts {
-    long mtime; /* of every entry, seconds since 1970 */
-    int level;  /* of zstd, 1 to 19; 0: its own */
+    long mtime;   /* of every entry, seconds since 1970 */
+    int level;    /* of zstd, 1 to 19; 0: its own */
+    bool scratch; /* it will not outlive this process: not worth waiting for the disk */
 };
 int archive_writer_open(const char *file, const struct archive_writer_opts *opts,
                         struct archive_writer **out);

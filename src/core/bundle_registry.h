@@ -1,0 +1,44 @@
+/* Bundles to and from OCI registries: `push`, `pull`, `install oci://...`, UNGIL_REGISTRY. How they
+ * look there: bundle_index.h, bundle_layers.h. */
+#ifndef UNGIL_CORE_BUNDLE_REGISTRY_H
+#define UNGIL_CORE_BUNDLE_REGISTRY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "core/bundle.h"
+
+struct install_opts;
+struct progress;
+
+struct remote_opts {
+    bool plain_http;    /* registry.h */
+    const char *sign;   /* a file with a private key: what is pushed is signed; NULL: not */
+    const char *verify; /* a file with a public key: what is not signed with it is refused */
+    const char *cache;
+    const struct progress *progress;
+};
+
+/* Packs these parts of each of the installed `receipts` and puts them into the repository, with all
+ * tags that lead to them (and `ref`'s own). `optional`: a part that is not there is no error.
+ * *report (owned): {"pushed": [{name, part, platform, digest, bytes, blobs, sent}], "tags":
+ * [{tag, digest}], "sent_bytes"}. */
+int bundle_push(const struct store *s, struct receipt *const *receipts, size_t n,
+                const bool parts[BUNDLE_PARTS], bool optional, const char *ref,
+                const struct remote_opts *opts, json_t **report);
+
+/* Gets the bundles that `ref` leads to, for `platform` (NULL: this machine's; "all"), as the files
+ * that `ungil pack` writes, into the directory `dir` (NULL: the working directory). *report
+ * (owned): {"pulled": [{name, part, file, sha256, bytes}], "received_bytes"}. */
+int bundle_pull(const char *ref, const char *platform, const bool parts[BUNDLE_PARTS],
+                const char *dir, const struct remote_opts *opts, json_t **report);
+
+/* Installs what `ref` leads to for this machine, as bundle_install does. */
+int bundle_install_ref(const char *ref, const struct install_opts *opts, json_t *report);
+
+/* The same for one interpreter, by what it is built from; E_NOTFOUND when the registry has none.
+ * `manifest` (may be NULL): the SHA-256 that its manifest must have; another is E_INTEGRITY. */
+int bundle_install_inputs(const char *ref, const char *name, const char *inputs,
+                          const char *manifest, const struct install_opts *opts, json_t *report);
+
+#endif
