@@ -128,5 +128,6 @@ int registry_reach(struct registry *r)
         return err_hint(rc, "%s; a registry without TLS needs --plain-http", hint ? hint : "");
     }
     detail("%s does not speak TLS: asking it by HTTP", r->ref.host);
+    err_clear();
     return probe(r, "http", &other);
 }

@@ -130,9 +130,11 @@ int registry_manifest_head(struct registry *r, const char *reference, struct oci
     const char *said = there ? http_header(&a.http, "Docker-Content-Digest", 0) : NULL;
     const char *length = there ? http_header(&a.http, "Content-Length", 0) : NULL;
     autofree char *type = there ? ask_media_type(&a) : NULL;
-    if (rc == 0 && a.http.status == 404)
+    if (rc == 0 && a.http.status == 404) {
+        err_clear(); /* of a try before */
         rc = E_NOTFOUND;
-    else if (rc == 0 && !there)
+    }
+    if (rc == 0 && !there)
         rc = ask_refused(&a);
     bool whole = there && said && length && *type && strlen(said) == OCI_DIGEST - 1 &&
                  strlen(type) < sizeof d->media_type;
