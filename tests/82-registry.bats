@@ -284,6 +284,7 @@ asked() { grep -cE "$1" "$FAULTS_LOG"; }
 	refute_output --partial 'signed'
 	run -4 faulty tohttp write hello
 	assert_output --partial 'it is sent from https to http://'
+	run -0 faulty proxied write 'the same host, which does not know that a proxy speaks TLS for it'
 	run -1 faulty tokenclear tags
 	assert_output --partial 'it wants the login to be sent to http://'
 	[ "$(asked '^elsewhere')" -eq 0 ]
@@ -456,4 +457,20 @@ asked() { grep -cE "$1" "$FAULTS_LOG"; }
 	assert_output --partial "$(digest_of sbom)"
 	run -0 --separate-stderr faulty refer tags
 	assert_output '[]'
+}
+
+@test "HTTP without TLS is for this machine only, unless --plain-http asks for it" {
+	start_faults
+	name=registry.localhost:${FAULTS#*:} # curl looks for it on this machine
+	run -4 ctl "oci://$name/ok/x" write hello
+	assert_output --partial 'a registry without TLS needs --plain-http'
+	run -0 ctl --plain-http "oci://$name/ok/x" write hello
+	run -0 ctl "oci://localhost:${FAULTS#*:}/ok/x" write hello
+	kill "$PID"
+	rm -f "$BATS_TEST_TMPDIR/faults.port"
+	start_faults tls
+	unset SSL_CERT_FILE
+	run -4 ctl --plain-http "oci://$FAULTS/ok/x" write hello # TLS it speaks, but who is it?
+	assert_output --partial 'cannot prove who it is'
+	[ ! -s "$FAULTS_LOG" ]
 }

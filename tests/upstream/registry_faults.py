@@ -17,7 +17,7 @@ ports = []
 
 FAULTS = """ok redirect circle tohttp relative absolute away chunks standing416 cutup cutwhole gone nochunks cutdown norange
 wrongrange stall flipped shorter longer digestlie typelie tagdigest large html busy down endless expire
-basicredirect mount nomount forbidmount refer pages loop words nolocation wrongstored tokenclear badtoken readonly""".split()
+basicredirect mount nomount forbidmount refer pages loop words nolocation wrongstored tokenclear badtoken readonly proxied""".split()
 
 
 def once(fault, repo, times=1):
@@ -158,6 +158,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.url() + path
         if fault == "away":
             return self.url(ports[1], "http") + path
+        if fault == "proxied":
+            return self.url(scheme="http") + path
         if fault == "tohttp":
             return "http://127.0.0.1:1" + path
         return path
