@@ -147,6 +147,15 @@ static int read_receipt(struct arrival *a)
     return check_receipt(a);
 }
 
+int bundle_read_receipt(const char *file, struct receipt **out)
+{
+    struct arrival a = {.file = file, .store = {.lock = -1}};
+    int rc = read_receipt(&a);
+    *out = rc == 0 ? steal(&a.receipt) : NULL;
+    arrival_free(&a);
+    return rc;
+}
+
 /* ---- Each entry ---- */
 
 static int by_path(const void *a, const void *b)

@@ -25,6 +25,11 @@ struct install_opts {
     struct timeline
         *timeline;       /* told of everything; NULL: nobody asked. progress must be its own */
     const char *command; /* for the lock file */
+    bool exact_preset;   /* not a better one that this machine can build */
+    /* Asked of each prefix that is built and proven, before anything is committed: an error, and
+     * nothing is. NULL: nobody asks. */
+    int (*judge)(void *arg, const char *name, const char *prefix);
+    void *judge_arg;
 };
 
 /* Provisions every SPEC (or recipe file). *report (owned): {"installed": [...], "unchanged":
