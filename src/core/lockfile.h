@@ -63,8 +63,8 @@ void lockfile_platforms(const struct lockfile *l, const char *release, struct st
 /* The whole file, as text; owned. */
 char *lockfile_text(const struct lockfile *l);
 
-/* lockfile_parse.c. E_USAGE for everything that is no lock, with file and line; E_NOTFOUND, with a
- * message, when there is no such file; E_FAILED when it cannot be read. */
+/* lockfile_parse.c. E_USAGE for everything that is no lock, with file and line, and when there
+ * is no such file; E_FAILED when it cannot be read. */
 int lockfile_read(const char *path, struct lockfile *out);
 extern const char *const lock_kind_names[]; /* "release", ... */
 

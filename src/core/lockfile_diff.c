@@ -93,9 +93,9 @@ static void drop_summary(struct lock_differences *d, const char *summary, const 
 void lock_compare(const struct lockfile *lock, const struct lockfile *here, const char *name,
                   const char *platform, const char *const *ignored, struct lock_differences *d)
 {
-    static const char *const of_inputs[] = {"commit",     "engine", "environment", "preset",
-                                            "recipe",     "tree",   "variant",     "sha256-tar.xz",
-                                            "sha256-tgz", NULL};
+    static const char *const of_inputs[] = {"commit",     "engine",  "environment", "preset",
+                                            "program",    "recipe",  "tree",        "sha256-tar.xz",
+                                            "sha256-tgz", "variant", NULL};
     static const char *const of_toolchain[] = {"as", "cc1", "compiler", "ld", NULL};
     const struct {
         enum lock_kind kind;

@@ -102,6 +102,7 @@ static int add_inputs(const struct adding *a, const char *text, const char *dige
     struct split s = {0};
     char hex[SHA256_HEX];
     autofree char *variant = training_value(text, "variant");
+    autofree char *program = training_value(text, "compiler");
     split_inputs(text, &s);
     digest_text(s.recipe.s ? s.recipe.s : "", hex);
     int rc = add_pins(a, text);
@@ -111,6 +112,8 @@ static int add_inputs(const struct adding *a, const char *text, const char *dige
         rc = add(a, LOCK_INTERPRETER, "recipe", hex);
     if (rc == 0)
         rc = add(a, LOCK_BUNDLE, "inputs", digest);
+    if (rc == 0)
+        rc = add(a, LOCK_BUNDLE, "program", program ? program : "unknown");
     if (rc == 0 && s.environment.len) {
         autofree char *environment = short_environment(s.environment.s);
         rc = add(a, LOCK_BUNDLE, "environment", environment);

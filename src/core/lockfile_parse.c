@@ -32,10 +32,10 @@ static const struct key platform_keys[] = {
     {"libc", ANY, false}, /* besides sonames */
 };
 static const struct key bundle_keys[] = {
-    {"as", ANY, false},          {"cc1", ANY, false},     {"compiler", ANY, true},
-    {"environment", ANY, false}, {"inputs", HEX64, true}, {"ld", ANY, false},
-    {"manifest", HEX64, true},   {"sha256", HEX64, true}, {"toolchain", HEX64, false},
-    {"training", HEX64, false},
+    {"as", ANY, false},          {"cc1", ANY, false},        {"compiler", ANY, true},
+    {"environment", ANY, false}, {"inputs", HEX64, true},    {"ld", ANY, false},
+    {"program", ANY, true},      {"manifest", HEX64, true},  {"sha256", HEX64, true},
+    {"toolchain", HEX64, false}, {"training", HEX64, false},
 };
 
 const char *const lock_kind_names[] = {"release", "interpreter", "platform", "bundle", NULL};
@@ -366,7 +366,7 @@ int lockfile_read(const char *path, struct lockfile *out)
                     (long long)st.st_size, SIZE_LIMIT);
     int rc = fs_read(path, &text, &size);
     if (rc == E_NOTFOUND)
-        return err_hint(fail(E_NOTFOUND, "there is no lock file %s", path),
+        return err_hint(fail(E_USAGE, "there is no lock file %s", path),
                         "\"ungil lock\" writes one");
     if (rc == 0)
         rc = check_bytes(path, text, size);

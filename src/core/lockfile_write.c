@@ -262,11 +262,7 @@ static int write_file(struct locking *l)
 
 static int write_lock(struct locking *l, const struct strv *specs)
 {
-    int rc = lockfile_read(l->opts->file, &l->old);
-    if (rc == E_NOTFOUND) {
-        err_clear();
-        rc = 0;
-    }
+    int rc = fs_exists(l->opts->file) ? lockfile_read(l->opts->file, &l->old) : 0;
     if (rc == 0)
         rc = store_list(l->store, &l->installed, &l->n);
     if (rc == 0)
