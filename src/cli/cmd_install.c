@@ -12,14 +12,16 @@
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "core/bench.h"
+#include "core/bundle.h"
 #include "core/dirs.h"
 #include "core/install.h"
 #include "core/lockfile_work.h"
+#include "core/reproduce.h"
 #include "core/timeline.h"
 
 static struct install_opts wish = {.share = true, .bench = true};
 static const char *timings; /* a file, or NULL */
-static bool locked;         /* --locked */
+static bool locked, twice;  /* --locked, --check-reproducible */
 
 static void options(struct optset *set)
 {
@@ -70,6 +72,10 @@ static void options(struct optset *set)
                               "working directory): from a bundle in the cache, or by building, "
                               "when this machine has the same inputs. With --force, by building "
                               "in any case."});
+    opt_add(set, (struct opt){"check-reproducible", 0, OPT_FLAG, &twice, NULL,
+                              "Then build it once more, in another directory, with another umask "
+                              "and number of jobs, and compare: exit status 5, with the files that "
+                              "differ, when it is not the same. Takes twice as long."});
     opt_add(set, (struct opt){"no-bench", 0, OPT_UNSET, &wish.bench, NULL,
                               "Do not measure the pair afterwards (half a minute)."});
     opt_add(set, (struct opt){"keep-failed", 0, OPT_FLAG, &wish.keep_failed, NULL,
@@ -98,7 +104,12 @@ static void print_report(json_t *report, const char *root)
 {
     print_names(report, "unchanged", "already installed");
     print_names(report, "installed", "installed");
-    json_t *bench = json_object_get(report, "bench");
+    size_t i;
+    json_t *same, *bench = json_object_get(report, "bench");
+    json_array_foreach(json_object_get(report, "reproducible"), i, same)
+        printf("%-9s built twice, the same: manifest %s\n",
+               json_string_value(json_object_get(same, "name")),
+               json_string_value(json_object_get(same, "manifest")));
     if (bench) {
         autofree char *text = bench_table(bench, false);
         printf("\n%s", text);
@@ -155,8 +166,22 @@ static int check_locked(const struct strv *operands)
     return 0;
 }
 
+static int check_twice(const struct strv *operands)
+{
+    const char *what = locked ? "--locked" : timings ? "--timings" : NULL;
+    for (size_t i = 0; i < operands->n; i++)
+        if (bundle_is_file(operands->v[i]))
+            what = "a bundle";
+    return what ? err_hint(fail(E_USAGE, "install --check-reproducible: %s cannot be given with it",
+                                what),
+                           "it is about what is built here, twice")
+                : 0;
+}
+
 static int provision(const struct strv *operands, json_t **report)
 {
+    if (twice)
+        return reproduce_check((const char *const *)operands->v, operands->n, &wish, report);
     if (locked)
         return lock_install(operands->n ? operands->v[0] : "ungil.lock", &wish, report);
     return install_run((const char *const *)operands->v, operands->n, &wish, report);
@@ -167,6 +192,8 @@ static int run(const struct strv *specs)
     int checked = timings ? timeline_check(timings) : 0;
     if (checked == 0 && locked)
         checked = check_locked(specs);
+    if (checked == 0 && twice)
+        checked = check_twice(specs);
     if (checked < 0)
         return checked;
     autofree char *root = dirs_root(common.root);

@@ -19,13 +19,16 @@ static char *path_of(const char *cache, const char *sha256)
 int bundle_cache_pack(const struct store *s, const struct receipt *r, const char *cache,
                       struct bundle_made *made)
 {
-    autofree char *dir = path_join(cache, "bundles"), *passing = NULL, *file = NULL;
+    autofree char *dir = path_join(cache, "bundles"), *packing = path_join(cache, "pack");
+    autofree char *passing = NULL, *file = NULL;
     *made = (struct bundle_made){0};
     int rc = cache_use(cache);
     if (rc == 0)
         rc = fs_mkdirs(dir, 0755);
     if (rc == 0)
-        rc = fs_mkdtemp(dir, "packing", &passing);
+        rc = fs_mkdirs(packing, 0755);
+    if (rc == 0) /* where a killed ungil's are swept by "clean" */
+        rc = fs_mkdtemp(packing, "bundle", &passing);
     if (rc < 0)
         return rc;
     file = path_join(passing, "bundle.tar.zst");

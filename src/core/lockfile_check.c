@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "core/bundle_copy.h"
 #include "core/lockfile_facts.h"
+#include "core/lockfile_files.h"
 #include "core/lockfile_work.h"
 #include "core/machine.h"
 #include "core/progress.h"
@@ -22,6 +23,18 @@ struct checking {
     struct lockfile lock;
     struct lock_differences d;
 };
+
+/* Of the manifest that has just been found to differ. */
+static int add_files(struct checking *c, const char *name, const char *copy)
+{
+    const char *sha256 =
+        lock_get(lockfile_find(&c->lock, LOCK_BUNDLE, name, c->platform), "sha256");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->d.n; i++)
+        if (strcmp(c->d.all[i].where, name) == 0 && strcmp(c->d.all[i].what, "manifest") == 0)
+            rc = lock_differing_files(c->opts->cache, sha256, copy, &c->d.all[i].files);
+    return rc == E_NOTFOUND ? 0 : rc;
+}
 
 /* Its files, read now, and what its receipt says. */
 static int check_one(struct checking *c, const char *name)
@@ -49,6 +62,7 @@ static int check_one(struct checking *c, const char *name)
         lock_set(lockfile_find(&here, LOCK_BUNDLE, name, c->platform), "manifest",
                  bundle_copy_digest(&copy));
         lock_compare(&c->lock, &here, name, c->platform, not_compared, &c->d);
+        rc = add_files(c, name, copy.dir);
     }
     bundle_copy_free(&copy);
     progress_done(c->opts->progress, name, NULL, 0);
@@ -60,10 +74,14 @@ static int check_all(struct checking *c, const struct strv *names)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < names->n; i++) {
-        if (lockfile_find(&c->lock, LOCK_BUNDLE, names->v[i], c->platform))
+        const char *release = lockfile_find(&c->lock, LOCK_INTERPRETER, names->v[i], "")->release;
+        autostrv platforms = {0};
+        lockfile_platforms(&c->lock, release, &platforms);
+        autofree char *known = strv_join(&platforms, ", ");
+        if (strv_has(&platforms, c->platform))
             rc = check_one(c, names->v[i]);
         else
-            lock_differ(&c->d, names->v[i], c->platform, NULL, "it");
+            lock_differ(&c->d, release, "platform", known, c->platform);
     }
     return rc;
 }

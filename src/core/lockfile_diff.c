@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/lockfile_facts.h"
+#include "core/lockfile_files.h"
 #include "core/text_json.h"
 
 static void difference_free(struct lock_difference *one)
@@ -11,6 +12,7 @@ static void difference_free(struct lock_difference *one)
     free(one->what);
     free(one->lock);
     free(one->here);
+    strv_free(&one->files);
 }
 
 void lock_differences_free(struct lock_differences *d)
@@ -139,8 +141,9 @@ char *lock_differences_text(const struct lock_differences *d, const char *indent
     for (size_t i = 0; i < d->n; i++) {
         const struct lock_difference *one = &d->all[i];
         autofree char *lock = shown(one->lock), *here = shown(one->here);
-        str_addf(&out, "%s%s%s: %s: the lock has %s, this machine %s", i ? "\n" : "", indent,
-                 one->where, one->what, lock, here);
+        autofree char *files = lock_some_files(&one->files);
+        str_addf(&out, "%s%s%s: %s: the lock has %s, this machine %s%s%s", i ? "\n" : "", indent,
+                 one->where, one->what, lock, here, *files ? "; not the same: " : "", files);
     }
     return str_take(&out);
 }
@@ -150,10 +153,10 @@ json_t *lock_differences_json(const struct lock_differences *d)
     json_t *list = json_array();
     for (size_t i = 0; i < d->n; i++) {
         const struct lock_difference *one = &d->all[i];
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:o, s:o}", "where", text_json(one->where),
-                                        "what", text_json(one->what), "lock", text_json(one->lock),
-                                        "here", text_json(one->here)));
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o, s:o}", "where", text_json(one->where), "what",
+                            text_json(one->what), "lock", text_json(one->lock), "here",
+                            text_json(one->here), "files", texts_json(&one->files)));
     }
     return list;
 }

@@ -125,12 +125,21 @@ static int add_inputs(const struct adding *a, const char *text, const char *dige
 
 /* ---- From the machine ---- */
 
+/* gcc's first word is the name that it was called by: "cc (Debian 12.2.0-14) 12.2.0". */
+static int add_compiler(const struct adding *a, const char *line)
+{
+    size_t n = strcspn(line, " ");
+    bool gcc = strncmp(line + n, " (", 2) == 0;
+    autofree char *text = gcc ? xasprintf("gcc%s", line + n) : xstrdup(line);
+    return add(a, LOCK_BUNDLE, "compiler", text);
+}
+
 static int add_toolchain(const struct adding *a, const char *text)
 {
     static const char *const programs[] = {"as", "cc1", "ld"};
     autofree char *version = machine_toolchain_value(text, "version");
     autofree char *digest = machine_toolchain_digest(text);
-    int rc = add(a, LOCK_BUNDLE, "compiler", version);
+    int rc = add_compiler(a, version);
     if (rc == 0)
         rc = add(a, LOCK_BUNDLE, "toolchain", digest);
     for (size_t i = 0; rc == 0 && i < lengthof(programs); i++) {
@@ -160,7 +169,7 @@ static int add_machine(const struct adding *a, const struct receipt *r)
     const char *soname, *libc = json_text(machine, "libc");
     if (!*line)
         return not_told(r, "which compiler built it");
-    int rc = *text ? add_toolchain(a, text) : add(a, LOCK_BUNDLE, "compiler", line);
+    int rc = *text ? add_toolchain(a, text) : add_compiler(a, line);
     if (rc == 0 && *libc)
         rc = add(a, LOCK_PLATFORM, "libc", libc);
     json_object_foreach(json_object_get(machine, "libraries"), soname, value)

@@ -29,6 +29,7 @@ struct lock_difference {
     char *where;       /* "3.14.7t", "3.14.7" */
     char *what;        /* the key, in words: "compiler", "libz.so.1" */
     char *lock, *here; /* values; NULL: none */
+    struct strv files; /* of a manifest: which differ, where that is known */
 };
 struct lock_differences {
     struct lock_difference *all;
@@ -36,6 +37,7 @@ struct lock_differences {
 };
 void lock_differences_free(struct lock_differences *d);
 #define autolockdiff __attribute__((cleanup(lock_differences_free))) struct lock_differences
+/* Once for each `where` and `what`. */
 void lock_differ(struct lock_differences *d, const char *where, const char *what, const char *lock,
                  const char *here);
 /* Compares the sections of one interpreter on a platform, its release's among them. Keys of

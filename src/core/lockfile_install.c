@@ -59,12 +59,15 @@ static void set_known(struct receipt *r, const char *digest)
 }
 
 /* So that nobody has to read all files again. Of no consequence where it cannot be done now. */
-static void remember(struct bringing *b, struct receipt *r, const char *digest)
+static void remember(const struct bringing *b, struct receipt *r, const char *digest)
 {
+    struct store s;
+    store_open(&s, b->opts->root);
     set_known(r, digest);
-    if (store_lock(&b->store, b->opts->command, 0) < 0 || store_update_receipt(&b->store, r) < 0)
+    if (store_lock(&s, b->opts->command, 0) < 0 || store_update_receipt(&s, r) < 0)
         detail("%s: its digest is not kept: %s", r->name, err_message());
     err_clear();
+    store_close(&s);
 }
 
 static int is_there(struct bringing *b, const char *name, bool *there)
