@@ -580,3 +580,72 @@ line() { grep -n -m 1 -e "$1" ungil.lock | cut -d: -f1; }
 	assert_output --partial "$BUNDLES"
 	assert_dir_not_exist "$BUNDLES"
 }
+
+# --- built twice ---
+
+@test "check-reproducible: built twice, the same; the digest is told, and nothing of the second build stays" {
+	run ungil install 3.99.1 --preset quick --no-bench --check-reproducible
+	assert_exit 0
+	ungil lock
+	assert_line --regexp "^3\.99\.1t +built twice, the same: manifest $(value "bundle 3.99.1t $PLATFORM" manifest)$"
+	assert_line --regexp "^3\.99\.1 +built twice, the same: manifest $(value "bundle 3.99.1 $PLATFORM" manifest)$"
+	run ls "$XDG_CACHE_HOME/ungil/pack"
+	assert_output ''
+	run --separate-stderr ungil install 3.99.1t --preset quick --no-bench --check-reproducible --json
+	run python3 -c 'import json, sys; r = json.loads(sys.argv[1]); print(r["unchanged"][0]["name"], r["reproducible"][0]["manifest"])' "$output"
+	assert_output "3.99.1t $(value "bundle 3.99.1t $PLATFORM" manifest)"
+}
+
+@test "check-reproducible: what differs is named, by diffoscope in detail: exit 5" {
+	program gcc <<-END
+		#!/bin/sh
+		case "\$*" in *-DNUMBER=1*) exec $(command -v gcc) "\$@" -UNUMBER -DNUMBER=\$\$ ;; esac
+		exec $(command -v gcc) "\$@"
+	END
+	export CC=gcc
+	run ungil install 3.99.1t --preset quick --no-bench --check-reproducible
+	assert_exit 5
+	assert_output --partial '3.99.1t is not reproducible here: built twice, 1 file differs: lib/python3.99t/lib-dynload/_mini.'
+	assert_output --partial 'diffoscope, where it is installed'
+	run ungil verify --files 3.99.1t
+	assert_exit 0
+	# one that takes the same arguments
+	program diffoscope <<-'END'
+		#!/bin/sh
+		[ "$1 $2" = '--no-progress --text' ] || exit 2
+		diff -r "$4" "$5" >"$3"
+	END
+	run ungil install 3.99.1t --preset quick --no-bench --check-reproducible
+	assert_exit 5
+	assert_output --partial "diffoscope tells in what: $XDG_CACHE_HOME/ungil/log/3.99.1t-diffoscope.txt"
+	assert_file_contains "$XDG_CACHE_HOME/ungil/log/3.99.1t-diffoscope.txt" '_mini.cpython-399t'
+	program diffoscope <<<'#!/bin/sh
+echo "diffoscope: no such option"; exit 2'
+	run ungil install 3.99.1t --preset quick --no-bench --check-reproducible
+	assert_exit 5
+	assert_output --partial 'diffoscope wrote nothing: diffoscope: no such option'
+	assert_output --partial 'is not reproducible here'
+}
+
+@test "check-reproducible: with training data, which the second build gets; a build that fails says where" {
+	run ungil install 3.99.1t --preset release --no-bench --check-reproducible
+	[ "$status" -eq 0 ] || assert_output --partial '_mini.cpython' # the miniature's optimised module names where it was built
+	refute_output --regexp 'train(ing)? anew'
+	run grep -c '3.99.1t: train$' <<<"$output"
+	assert_output 1
+	run ungil install 3.99.2t --preset quick --no-bench
+	knob fail-compile
+	run ungil install 3.99.2t --preset quick --no-bench --check-reproducible
+	assert_exit 6
+	assert_output --partial 'the second build: '
+}
+
+@test "check-reproducible: not with a lock, timings or a bundle: exit 2" {
+	local arguments
+	for arguments in --locked '--timings t.json' b.tar.zst; do
+		# shellcheck disable=SC2086 # several words
+		run ungil install --check-reproducible $arguments
+		assert_exit 2
+		assert_output --regexp 'install --check-reproducible: (--locked|--timings|a bundle) cannot be given with it'
+	done
+}
