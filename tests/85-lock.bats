@@ -146,6 +146,14 @@ program() {
 	assert_output --partial '3.99.1t was made with another preset than the rest of 3.99.1: release, and quick'
 }
 
+@test "what was built on trust is not locked: exit 1" {
+	install_mini 3.99.1t --preset quick --unpinned --source "$MINI/git/cpython.git"
+	run ungil lock
+	assert_exit 1
+	assert_output --partial '3.99.1t was built from a source that no pin covers (--unpinned)'
+	assert_file_not_exist ungil.lock
+}
+
 # --- several platforms ---
 
 @test "another platform is added, and those that are there stay as they are" {

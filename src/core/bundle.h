@@ -29,6 +29,7 @@ enum bundle_part bundle_part_of(const char *relative);
 /* What was written; free with bundle_made_free. */
 struct bundle_made {
     char *file, *sha256;
+    char *manifest; /* the SHA-256 of the manifest in it */
     unsigned long long bytes;
 };
 /* Packs one part of an installed prefix into `file`, or, when that is NULL or a directory, into

@@ -44,8 +44,7 @@ static bool is_among(const char *key, const char *const *list)
     return false;
 }
 
-/* What a receipt need not say: of what came in a bundle, or was built by an older ungil. */
-static bool is_perhaps_unknown(const char *key)
+bool lock_perhaps_unknown(const char *key)
 {
     static const char *const names[] = {"as", "cc1", "ld", "toolchain", "libc", NULL};
     return is_among(key, names) || (str_starts(key, "lib") && strstr(key, ".so"));
@@ -55,7 +54,7 @@ static void compare_one(const struct lock_section *lock, const struct lock_secti
                         const char *key, struct lock_differences *d)
 {
     const char *a = lock ? lock_get(lock, key) : NULL, *b = here ? lock_get(here, key) : NULL;
-    if (!str_eq(a, b) && !((!a || !b) && is_perhaps_unknown(key)))
+    if (!str_eq(a, b) && !((!a || !b) && lock_perhaps_unknown(key)))
         lock_differ(d, lock ? lock->id : here->id, key, a, b);
 }
 
@@ -70,10 +69,11 @@ static void compare_sections(const struct lock_section *lock, const struct lock_
             compare_one(lock, here, here->keys.v[i], d);
 }
 
-static bool has_one_of(const struct lock_differences *d, const char *const *what)
+/* One of `what`, said of this interpreter or of its release. */
+static bool is_told(const struct lock_differences *d, const char *where, const char *const *what)
 {
     for (size_t i = 0; i < d->n; i++)
-        if (is_among(d->all[i].what, what))
+        if (is_among(d->all[i].what, what) && str_starts(where, d->all[i].where))
             return true;
     return false;
 }
@@ -82,12 +82,12 @@ static bool has_one_of(const struct lock_differences *d, const char *const *what
 static void drop_summary(struct lock_differences *d, const char *summary, const char *const *parts)
 {
     size_t kept = 0;
-    bool told = has_one_of(d, parts);
     for (size_t i = 0; i < d->n; i++) {
-        if (told && strcmp(d->all[i].what, summary) == 0)
-            difference_free(&d->all[i]);
+        struct lock_difference one = d->all[i];
+        if (strcmp(one.what, summary) == 0 && is_told(d, one.where, parts))
+            difference_free(&one);
         else
-            d->all[kept++] = d->all[i];
+            d->all[kept++] = one;
     }
     d->n = kept;
 }

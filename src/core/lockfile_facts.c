@@ -159,6 +159,15 @@ static int not_told(const struct receipt *r, const char *what)
                     r->name);
 }
 
+static int built_on_trust(const struct receipt *r)
+{
+    int rc = fail(E_FAILED, "%s was built from a source that no pin covers (--unpinned)", r->name);
+    return err_hint(rc,
+                    "nobody could build the same again; add a [pin] to the recipe, or hand on the "
+                    "bundle alone: \"ungil pack %s\"",
+                    r->name);
+}
+
 /* What was built by an older ungil, or came in a bundle, has no such part: then this machine's
  * libraries are what is known, and the compiler's first line. */
 static int add_machine(const struct adding *a, const struct receipt *r)
@@ -185,8 +194,12 @@ int lock_add_installed(struct lockfile *l, const struct receipt *r, const char *
     const struct adding a = {l, r->name, r->release, platform};
     json_t *build = json_object_get(r->json, "build");
     const char *training = json_text(json_object_get(build, "training"), "key");
-    if (!*r->inputs_text)
+    json_t *source = json_object_get(r->json, "source");
+    autofree char *origin = training_value(r->inputs_text, "origin");
+    if (!origin)
         return not_told(r, "what it was made from");
+    if (*origin || json_is_false(json_object_get(source, "pinned")))
+        return built_on_trust(r);
     int rc = add_inputs(&a, r->inputs_text, r->inputs);
     if (rc == 0)
         rc = add_machine(&a, r);

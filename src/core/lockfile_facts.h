@@ -25,6 +25,10 @@ int lock_add_here(struct lockfile *l, const struct plan *plan, const struct pin 
 
 /* ---- Differences ---- */
 
+/* Whether a receipt need not say this: that of what came in a bundle, or was built by an older
+ * ungil. */
+bool lock_perhaps_unknown(const char *key);
+
 struct lock_difference {
     char *where;       /* "3.14.7t", "3.14.7" */
     char *what;        /* the key, in words: "compiler", "libz.so.1" */

@@ -120,34 +120,44 @@ static int choose_all(struct locking *l, const struct strv *specs)
 
 /* ---- One interpreter ---- */
 
-/* The manifest decides: another library for packing makes other bytes of the same files. */
-static int pack(struct locking *l, const struct receipt *r, const struct lock_section *before,
-                struct lock_section *s)
+static int digest(const struct locking *l, const struct receipt *r, struct lock_section *s)
 {
-    autofree char *there = NULL;
     struct bundle_copy copy;
-    struct bundle_made made;
     double start = clock_now();
     progress_stage(l->opts->progress, r->name, "digest", -1);
     int rc = bundle_copy_make(l->store, r, BUNDLE_MAIN, l->opts->cache, &copy);
     if (rc == 0)
         lock_set(s, "manifest", bundle_copy_digest(&copy));
     bundle_copy_free(&copy);
+    if (rc == 0)
+        progress_done(l->opts->progress, r->name, "digest", clock_now() - start);
+    return rc;
+}
+
+/* The manifest decides: another library for packing makes other bytes of the same files. Where it
+ * is as before, the bundle of the file stays, and is packed only if it is not at hand. */
+static int pack(const struct locking *l, const struct receipt *r, const struct lock_section *before,
+                struct lock_section *s)
+{
+    autofree char *there = NULL;
+    struct bundle_made made;
+    int rc = before ? digest(l, r, s) : 0;
     if (rc < 0)
         return rc;
     bool same = before && strcmp(lock_get(before, "manifest"), lock_get(s, "manifest")) == 0;
-    progress_done(l->opts->progress, r->name, "digest", clock_now() - start);
-    if (same)
+    if (same) {
         lock_set(s, "sha256", lock_get(before, "sha256"));
-    if (same && bundle_cache_find(l->opts->cache, lock_get(s, "sha256"), &there) == 0)
-        return 0;
-    err_clear();
-    start = clock_now();
+        rc = bundle_cache_find(l->opts->cache, lock_get(s, "sha256"), &there);
+        if (rc != E_NOTFOUND)
+            return rc;
+    }
+    double start = clock_now();
     progress_stage(l->opts->progress, r->name, "pack", -1);
     rc = bundle_cache_pack(l->store, r, l->opts->cache, &made);
     if (rc < 0)
         return rc;
     progress_done(l->opts->progress, r->name, "pack", clock_now() - start);
+    lock_set(s, "manifest", made.manifest);
     if (!same)
         lock_set(s, "sha256", made.sha256);
     else if (strcmp(made.sha256, lock_get(s, "sha256")) != 0)
@@ -178,7 +188,7 @@ static int add_unknown(struct locking *l, const struct receipt *r)
 static void keep_known(struct lock_section *to, const struct lock_section *from)
 {
     for (size_t i = 0; from && i < from->keys.n; i++)
-        if (!lock_get(to, from->keys.v[i]))
+        if (!lock_get(to, from->keys.v[i]) && lock_perhaps_unknown(from->keys.v[i]))
             lock_set(to, from->keys.v[i], from->values.v[i]);
 }
 
@@ -238,6 +248,12 @@ static int fits(const struct locking *l)
                         l->opts->file, text));
 }
 
+static void take_over(struct lock_section *to, const struct lock_section *from)
+{
+    for (size_t i = 0; i < from->keys.n; i++)
+        lock_set(to, from->keys.v[i], from->values.v[i]);
+}
+
 /* What the file says of other platforms stays, if there is any; else all is new. */
 static int merge(struct locking *l)
 {
@@ -245,7 +261,7 @@ static int merge(struct locking *l)
     for (size_t i = 0; rc == 0 && i < l->old.n; i++) {
         const struct lock_section *s = &l->old.all[i];
         if (*s->platform && strcmp(s->platform, l->platform) != 0)
-            keep_known(lockfile_make(&l->lock, s->kind, s->id, s->platform), s);
+            take_over(lockfile_make(&l->lock, s->kind, s->id, s->platform), s);
     }
     return rc;
 }
