@@ -36,35 +36,47 @@ static int add_files(struct checking *c, const char *name, const char *copy)
     return rc == E_NOTFOUND ? 0 : rc;
 }
 
-/* Its files, read now, and what its receipt says. */
-static int check_one(struct checking *c, const char *name)
+/* What its receipt says, and its files, read now. */
+static int compare(struct checking *c, const struct receipt *r)
 {
     autolockfile here = {0};
-    struct receipt *r = NULL;
     struct bundle_copy copy = {0};
+    int rc = lock_add_installed(&here, r, c->platform);
+    if (rc == E_FAILED) { /* nobody would have locked that */
+        lock_differ(&c->d, r->name, "receipt", "one that says what it was built from",
+                    err_message());
+        err_clear();
+        return 0;
+    }
+    if (rc == 0)
+        rc = bundle_copy_make(c->store, r, BUNDLE_MAIN, c->opts->cache, &copy);
+    if (rc == E_INTEGRITY) {
+        lock_differ(&c->d, r->name, "files", "them as they were installed", err_message());
+        err_clear();
+        rc = 0;
+    } else if (rc == 0) {
+        lock_set(lockfile_find(&here, LOCK_BUNDLE, r->name, c->platform), "manifest",
+                 bundle_copy_digest(&copy));
+        lock_compare(&c->lock, &here, r->name, c->platform, not_compared, &c->d);
+        rc = add_files(c, r->name, copy.dir);
+    }
+    bundle_copy_free(&copy);
+    return rc;
+}
+
+static int check_one(struct checking *c, const char *name)
+{
+    struct receipt *r = NULL;
     autofree char *prefix = store_prefix(c->store, name);
     int rc = receipt_read(prefix, &r);
     if (rc == E_NOTFOUND) {
-        lock_differ(&c->d, name, "installed", "it", "it not");
+        lock_differ(&c->d, name, "installed", "yes", "no");
         return 0;
     }
     if (rc < 0)
         return rc;
     progress_stage(c->opts->progress, name, "compare", -1);
-    rc = lock_add_installed(&here, r, c->platform);
-    if (rc == 0)
-        rc = bundle_copy_make(c->store, r, BUNDLE_MAIN, c->opts->cache, &copy);
-    if (rc == E_INTEGRITY) {
-        lock_differ(&c->d, name, "files", "them as they were installed", err_message());
-        err_clear();
-        rc = 0;
-    } else if (rc == 0) {
-        lock_set(lockfile_find(&here, LOCK_BUNDLE, name, c->platform), "manifest",
-                 bundle_copy_digest(&copy));
-        lock_compare(&c->lock, &here, name, c->platform, not_compared, &c->d);
-        rc = add_files(c, name, copy.dir);
-    }
-    bundle_copy_free(&copy);
+    rc = compare(c, r);
     progress_done(c->opts->progress, name, NULL, 0);
     receipt_free(r);
     return rc;

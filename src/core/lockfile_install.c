@@ -14,6 +14,7 @@
 #include "core/lockfile_work.h"
 #include "core/machine.h"
 #include "core/plan.h"
+#include "core/progress.h"
 #include "core/receipt.h"
 #include "core/store.h"
 #include "core/text_json.h"
@@ -87,7 +88,9 @@ static int is_there(struct bringing *b, const char *name, bool *there)
     if (*known_digest(r)) {
         *there = strcmp(known_digest(r), wanted) == 0;
     } else {
+        progress_stage(b->opts->progress, name, "compare", -1);
         rc = bundle_copy_make(&b->store, r, BUNDLE_MAIN, b->opts->cache, &copy);
+        progress_done(b->opts->progress, name, NULL, 0);
         *there = rc == 0 && strcmp(bundle_copy_digest(&copy), wanted) == 0;
         if (*there)
             remember(b, r, wanted);
