@@ -105,7 +105,7 @@ const struct verb cmd_lock = {
         "and no machine. Where it is there already, with other platforms, this machine's platform "
         "is added to it, or written anew in it, and the others stay; then release, preset and "
         "recipe must be the same. Where it has only this platform, it is written anew.\n\n"
-        "The interpreters are packed, as \"ungil pack\" does it (ten seconds each), and their "
+        "The interpreters are packed, as \"ungil pack\" does it (half a minute each), and their "
         "bundles kept in ~/.cache/ungil/bundles under their SHA-256. There \"ungil install "
         "--locked\" looks for them: carry them to where they are wanted, or build there.\n\n"
         "--check is for CI: every file of every interpreter that the lock names is read, and "
@@ -113,7 +113,7 @@ const struct verb cmd_lock = {
         "With --json: format (1), file, platform; changed, and locked: an array of name, sha256, "
         "manifest. With --check: equal, checked: an array of names, and differences: an array of "
         "where (a name or a release), what, lock and here (the two values, or null), files (of a "
-        "manifest that differs, where the cache has the bundle: some that differ).",
+        "manifest that differs, where the cache has the bundle: those that differ).",
     .run = run,
     .options = options,
 };
