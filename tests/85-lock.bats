@@ -575,10 +575,11 @@ line() { grep -n -m 1 -e "$1" ungil.lock | cut -d: -f1; }
 	run ungil lock -o none/ungil.lock
 	assert_exit 1
 	assert_output --partial 'none/ungil.lock'
-	[ "$(id -u)" -ne 0 ] || skip "root reads everything"
-	chmod 000 ungil.lock
-	run ungil lock --check
-	assert_exit 1
+	if [ "$(id -u)" -ne 0 ]; then # root reads everything
+		chmod 000 ungil.lock
+		run ungil lock --check
+		assert_exit 1
+	fi
 }
 
 # --- the cache ---
