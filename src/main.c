@@ -24,6 +24,7 @@ const struct verb *const verbs[] = {
     &cmd_audit,
     &cmd_bench,
     &cmd_pack,
+    &cmd_image,
     &cmd_relocate,
     &cmd_recipe,
     &cmd_training,
