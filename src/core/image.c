@@ -167,15 +167,6 @@ static int find_time(struct making *m)
     return 0;
 }
 
-static bool has_certificates(const struct making *m)
-{
-    json_t *file;
-    size_t i;
-    json_array_foreach(m->files, i, file) if (strcmp(json_text(file, "path"), IMAGE_CERTIFICATES) ==
-                                              0) return true;
-    return false;
-}
-
 static json_t *report_of(const struct making *m, const struct image_out *out)
 {
     const char *os, *architecture, *variant;
@@ -212,7 +203,6 @@ static int put_out(struct making *m, json_t **report)
                                       .layers = m->layers,
                                       .n_layers = m->n_layers,
                                       .base = m->has_base ? &m->base : NULL,
-                                      .certificates = has_certificates(m),
                                       .created = m->created};
     struct image_out out;
     int rc = image_out_make(&facts, &out);

@@ -92,7 +92,10 @@ static void add_path(json_t *env)
 {
     size_t at = find_variable(env, "PATH");
     const char *old = json_string_value(json_array_get(env, at));
-    autofree char *text = xasprintf("PATH=%s:%s", bin, old ? old + strlen("PATH=") : system_path);
+    const char *rest = old ? old + strlen("PATH=") : system_path;
+    if (str_starts(rest, bin) && (!rest[strlen(bin)] || rest[strlen(bin)] == ':'))
+        return; /* the base is such an image, too */
+    autofree char *text = xasprintf("PATH=%s:%s", bin, rest);
     if (old)
         json_array_set_new(env, at, text_json(text));
     else
@@ -126,8 +129,6 @@ static void add_run(const struct image_facts *f, json_t *run)
     json_t *env = member(run, "Env", json_array());
     add_path(env);
     add_variable(env, "LANG", "C.UTF-8");
-    if (f->certificates) /* where OpenSSL looks depends on who compiled it */
-        add_variable(env, "SSL_CERT_FILE", IMAGE_CERTIFICATES);
     json_object_set_new(run, "Cmd", json_pack("[s]", command));
     add_words(f, member(run, "Labels", json_object()));
 }
@@ -205,6 +206,7 @@ int image_receipt(const struct bundle_copy *c)
     json_object_set_new(json, "requested",
                         json_pack("{s:s, s:n}", "spec", c->r->name, "newest_pin"));
     set_text(source, "provider", "image");
+    set_text(source, "location", "ungil image");
     json_object_set_new(json, "installed", json_string(image_time(installed, c->mtime)));
     json_object_set_new(json, "verify",
                         json_pack("{s:s, s:[]}", "verdict", c->r->verdict, "checks"));

@@ -18,10 +18,8 @@ struct image_facts {
     const struct image_layer *layers; /* those on top of the base's */
     size_t n_layers;
     const struct image_base *base; /* NULL: none */
-    bool certificates;             /* the layers hold IMAGE_CERTIFICATES */
     long created;                  /* seconds since 1970 */
 };
-#define IMAGE_CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
 
 /* Both are owned. */
 json_t *image_config(const struct image_facts *f);

@@ -9,6 +9,7 @@
 #include "core/image_base.h"
 #include "core/oci_layout.h"
 #include "core/receipt.h"
+#include "core/registry.h"
 
 static void add_layer(struct image_out *out, const struct image_layer *l)
 {
@@ -98,8 +99,48 @@ int image_out_layout(struct image_out *out, const char *where)
 
 /* ---- A registry ---- */
 
+/* The other repository of the same registry that the base came from: nothing of it is sent. */
+static const char *mount_from(const struct image_out *out, const struct oci_ref *to)
+{
+    const struct image_base *base = out->facts->base;
+    if (!base || !base->ref.host || strcmp(base->ref.host, to->host) != 0 ||
+        strcmp(base->ref.repository, to->repository) == 0)
+        return NULL;
+    return base->ref.repository;
+}
+
+static int push_all(struct image_out *out, struct registry *r, const struct oci_ref *ref)
+{
+    autofree struct registry_blob *blobs = xcalloc(out->n + 1, sizeof *blobs);
+    for (size_t i = 0; i < out->n; i++)
+        blobs[i] = (struct registry_blob){.d = out->layers[i]->d, .path = out->layers[i]->path};
+    int rc = registry_blobs_put(r, blobs, out->n, mount_from(out, ref), &out->sent);
+    if (rc == 0)
+        rc = registry_blob_write(r, &out->config, out->config_text);
+    return rc == 0 ? registry_manifest_put(r, ref->tag, out->manifest_text, &out->manifest) : rc;
+}
+
 int image_out_push(struct image_out *out, const struct image_opts *opts)
 {
-    (void)out;
-    return fail(E_USAGE, "cannot push to %s", opts->push);
+    const struct registry_opts how = {.plain_http = opts->plain_http, .progress = opts->progress};
+    struct oci_ref ref;
+    struct registry *r = NULL;
+    int rc = oci_ref_parse(opts->push, &ref);
+    if (rc < 0)
+        return rc;
+    if (ref.digest)
+        rc = err_hint(fail(E_USAGE, "image --push: the digest is not known before"),
+                      "name a tag: oci://%s/%s:TAG", ref.host, ref.repository);
+    if (rc == 0 && !ref.tag)
+        ref.tag = xstrdup(default_tag(out));
+    if (rc == 0)
+        rc = registry_open(&ref, &how, &r);
+    if (rc == 0)
+        rc = push_all(out, r, &ref);
+    if (rc == 0)
+        out->pushed = oci_ref_text(&ref);
+    if (r)
+        registry_close(r);
+    oci_ref_free(&ref);
+    return rc;
 }

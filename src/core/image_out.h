@@ -13,6 +13,7 @@ struct image_out {
     struct oci_descriptor config, manifest;
     const struct image_layer **layers; /* each once, the base's first; borrowed members */
     size_t n;
+    size_t sent;          /* layers that the registry did not have */
     char *named, *pushed; /* "oci:DIR:TAG", "oci://HOST/REPOSITORY:TAG"; NULL: not there */
 };
 /* Its texts. Freed also after an error. */

@@ -19,6 +19,8 @@
 const char *const image_programs[] = {"/usr/bin/env", "/usr/bin/dirname", "/usr/bin/realpath",
                                       NULL};
 
+static const char certificates[] = "/etc/ssl/certs/ca-certificates.crt";
+
 struct rootfs {
     const char *dir;
     char *loader;         /* "/lib64/ld-linux-x86-64.so.2" */
@@ -223,14 +225,37 @@ static int add_terminals(struct rootfs *r)
     return rc;
 }
 
+/* Where OpenSSL looks, whoever compiled it: it says so in itself, OPENSSLDIR: "/usr/lib/ssl". */
+static int link_certificates(struct rootfs *r)
+{
+    static const char key[] = "OPENSSLDIR: \"";
+    for (size_t i = 0; i < r->to.n; i++) {
+        char text[256] = "";
+        off_t at = 0;
+        if (!str_starts(path_base(r->to.v[i]), "libcrypto.so.") ||
+            fs_find(r->from.v[i], key, sizeof key - 1, &at) != 1)
+            continue;
+        autofd fd = open(r->from.v[i], O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || pread(fd, text, sizeof text - 1, at + (off_t)sizeof key - 1) < 0)
+            return fail_errno(E_FAILED, "cannot read %s", r->from.v[i]);
+        text[strcspn(text, "\"")] = '\0';
+        autofree char *dir = inside(r, text), *path = path_join(dir, "cert.pem");
+        int rc = *text == '/' ? fs_mkdirs(dir, 0755) : 0;
+        return rc < 0 || *text != '/' ? rc : fs_symlink_replace(certificates, path);
+    }
+    return 0;
+}
+
 static int add_certificates(struct rootfs *r)
 {
-    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
-                                         "/etc/pki/tls/certs/ca-bundle.crt",
+    static const char *const places[] = {certificates, "/etc/pki/tls/certs/ca-bundle.crt",
                                          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
-    for (size_t i = 0; i < lengthof(places); i++)
-        if (fs_exists(places[i]))
-            return copy_to(r, places[i], places[0]);
+    for (size_t i = 0; i < lengthof(places); i++) {
+        if (!fs_exists(places[i]))
+            continue;
+        int rc = copy_to(r, places[i], certificates);
+        return rc == 0 ? link_certificates(r) : rc;
+    }
     warn("this machine has no file of certificates; in the image, none is trusted");
     return 0;
 }
@@ -257,6 +282,8 @@ static int add_texts(struct rootfs *r)
                       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
     if (rc == 0)
         rc = put_text(r, "etc/group", "root:x:0:\nnogroup:x:65534:\n");
+    if (rc == 0)
+        rc = put_text(r, "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n");
     if (rc == 0)
         rc = put_text(r, "etc/nsswitch.conf",
                       "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n");
