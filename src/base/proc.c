@@ -110,7 +110,7 @@ static int arrange_descriptors(const struct proc_opts *o)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         return -1;
-    int from[7] = {fcntl(null, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY),
+    int from[7] = {fcntl(o->in > 0 ? o->in : null, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY),
                    fcntl(o->out < 0 ? null : o->out, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY),
                    fcntl(o->err < 0 ? null : o->err, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)};
     int to[7] = {0, 1, 2};

@@ -20,6 +20,7 @@ struct strv;
 struct proc_opts {
     const char *cwd;        /* NULL: ungil's own */
     const struct strv *env; /* "NAME=value", the whole environment; NULL: ungil's own */
+    int in;                 /* a descriptor for stdin; 0: /dev/null */
     int out, err;           /* descriptors for stdout and stderr; -1: /dev/null */
     int pass[4][2];         /* {ungil's descriptor, its number in the child}; {0,0} ends the list */
     unsigned long memory_limit; /* RLIMIT_AS in bytes; 0: none */

@@ -27,8 +27,9 @@
 struct progress;
 
 struct registry_opts {
-    bool plain_http; /* --plain-http: also for other hosts than this machine (localhost, 127.0.0.0/8,
-                        ::1), which are asked by HTTPS first and then by HTTP, as docker does */
+    bool
+        plain_http; /* --plain-http: also for other hosts than this machine (localhost, 127.0.0.0/8,
+                       ::1), which are asked by HTTPS first and then by HTTP, as docker does */
     const struct progress *progress; /* NULL: nobody watches */
 };
 

@@ -5,13 +5,10 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,7 +18,9 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "io/http_common.h"
 #include "io/http_error.h"
+#include "io/part.h"
 
 #define CURL_FUNCTIONS(X)                                                                          \
     X(easy_cleanup)                                                                                \
@@ -29,8 +28,6 @@
     X(easy_header)                                                                                 \
     X(easy_init)                                                                                   \
     X(easy_setopt)                                                                                 \
-    X(easy_strerror)                                                                               \
-    X(global_init)                                                                                 \
     X(multi_add_handle)                                                                            \
     X(multi_cleanup)                                                                               \
     X(multi_info_read)                                                                             \
@@ -41,7 +38,6 @@
 
 DL_API(curl, curl_, CURL_FUNCTIONS)
 
-enum { TRIES = 5, REDIRECTS = 5, RETRY_AFTER_LIMIT = 60, SLOWEST = 1000 };
 static const unsigned long long size_limit = 4ull << 30; /* for a server that never ends */
 
 /* What a try came to. */
@@ -53,14 +49,10 @@ enum body { BODY_NONE, BODY_TAKEN, BODY_REFUSED, BODY_LIES, BODY_UNWRITABLE, BOD
 struct download {
     const char *url, *expected;
     const struct http_progress *progress;
-    double base, stall; /* seconds, see http.h */
-    char *shown;        /* the URL for messages: without a password */
-    char *part;
-    int fd;
-    struct digest *digest;    /* of the first `have` bytes of the part */
-    unsigned long long have;  /* bytes in the part */
+    struct http_limits limits;
+    char *shown; /* the URL for messages: without a password */
+    struct part part;
     unsigned long long total; /* of the whole; 0: not known */
-    bool from_before;         /* the part begins with what an earlier run left */
     bool host_down;
     int rc; /* the error that a try recorded */
     /* one try */
@@ -74,59 +66,31 @@ struct download {
 
 static int start_over(struct download *d)
 {
-    digest_free(d->digest);
-    d->digest = digest_new();
-    d->have = 0;
     d->total = 0;
-    d->from_before = false;
-    return ftruncate(d->fd, 0) < 0 || lseek(d->fd, 0, SEEK_SET) < 0 ? -1 : 0;
-}
-
-static int cannot_write(const struct download *d)
-{
-    return fail_errno(E_FAILED, "cannot write %s", d->part);
+    return part_restart(&d->part);
 }
 
 /* Opens and locks the part; waits for another process that is writing it. */
-static int open_part(struct download *d)
+static int open_part(struct download *d, const char *path)
 {
-    for (bool told = false;; close(d->fd)) {
-        struct stat mine, there;
-        d->fd = open(d->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-        if (d->fd < 0)
-            return cannot_write(d);
-        while (flock(d->fd, LOCK_EX | LOCK_NB) < 0) {
-            if (errno != EWOULDBLOCK && errno != EINTR)
-                return fail_errno(E_FAILED, "cannot lock %s", d->part);
-            if (proc_check() < 0)
-                return E_SIGNAL;
-            if (!told)
-                note("another ungil is downloading %s: waiting for it", d->shown);
-            told = true;
-            clock_sleep(0.2);
-        }
-        /* The other one renames or removes it when it is done. */
-        if (fstat(d->fd, &mine) == 0 && lstat(d->part, &there) == 0 && mine.st_ino == there.st_ino)
-            return 0;
+    for (bool told = false;; told = true) {
+        int rc = part_open(&d->part, path);
+        if (rc <= 0)
+            return rc;
+        if (proc_check() < 0)
+            return E_SIGNAL;
+        if (!told)
+            note("another ungil is downloading %s: waiting for it", d->shown);
+        clock_sleep(0.2);
     }
 }
 
 /* Digests what an earlier run left behind; drops it when nothing could tell whether it fits. */
 static int read_part(struct download *d)
 {
-    if (!d->expected)
-        return start_over(d) < 0 ? cannot_write(d) : 0;
-    char buf[65536];
-    ssize_t n;
-    d->digest = digest_new();
-    while ((n = fs_read_fd(d->fd, buf, sizeof buf)) != 0) {
-        if (n < 0)
-            return fail_errno(E_FAILED, "cannot read %s", d->part);
-        digest_add(d->digest, buf, (size_t)n);
-        d->have += (size_t)n;
-    }
-    d->from_before = d->have > 0;
-    return 0;
+    if (d->expected)
+        return part_read(&d->part);
+    return start_over(d) < 0 ? part_cannot_write(&d->part) : 0;
 }
 
 /* ---- The body ---- */
@@ -141,7 +105,7 @@ static bool range_fits(struct download *d)
         return false;
     bool same = d->total == 0 || total == 0 || total == d->total;
     d->total = total;
-    return same && start == d->have;
+    return same && start == d->part.have;
 }
 
 static enum body begin_body(struct download *d)
@@ -169,16 +133,14 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     size_t bytes = size * n;
     if (d->body == BODY_NONE)
         d->body = begin_body(d);
-    if (d->body == BODY_TAKEN && d->have + bytes > size_limit)
+    if (d->body == BODY_TAKEN && d->part.have + bytes > size_limit)
         d->body = BODY_TOO_LARGE;
-    if (d->body == BODY_TAKEN && fs_write_all(d->fd, data, bytes) < 0) {
+    if (d->body == BODY_TAKEN && part_add(&d->part, data, bytes) < 0) {
         d->why = errno;
         d->body = BODY_UNWRITABLE;
     }
     if (d->body != BODY_TAKEN)
         return bytes ? 0 : 1; /* anything but `bytes` ends the transfer */
-    digest_add(d->digest, data, bytes);
-    d->have += bytes;
     return bytes;
 }
 
@@ -192,24 +154,13 @@ static void set_options(struct download *d)
     curl.easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR,
                      str_starts(d->url, "https:") ? "https" : "http,https");
     curl.easy_setopt(e, CURLOPT_FOLLOWLOCATION, 1L);
-    curl.easy_setopt(e, CURLOPT_MAXREDIRS, (long)REDIRECTS);
-    curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl.easy_setopt(e, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
-    curl.easy_setopt(e, CURLOPT_ERRORBUFFER, d->message);
+    curl.easy_setopt(e, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS);
+    http_set_common(e, &d->limits, d->message);
     curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl.easy_setopt(e, CURLOPT_WRITEDATA, d);
-    curl.easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(d->stall * 1000));
-    curl.easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST);
-    curl.easy_setopt(e, CURLOPT_LOW_SPEED_TIME, d->stall < 1 ? 1L : (long)d->stall);
-    /* libcurl knows the proxy variables; these two only the curl program does. */
-    const char *ca_file = getenv("SSL_CERT_FILE"), *ca_dir = getenv("SSL_CERT_DIR");
-    if (ca_file && *ca_file)
-        curl.easy_setopt(e, CURLOPT_CAINFO, ca_file);
-    if (ca_dir && *ca_dir)
-        curl.easy_setopt(e, CURLOPT_CAPATH, ca_dir);
     char range[32];
-    snprintf(range, sizeof range, "%llu-", d->have);
-    if (d->have > 0 && !str_starts(d->url, "file:"))
+    snprintf(range, sizeof range, "%llu-", d->part.have);
+    if (d->part.have > 0 && !str_starts(d->url, "file:"))
         curl.easy_setopt(e, CURLOPT_RANGE, range);
 }
 
@@ -221,16 +172,16 @@ static CURLcode drive(struct download *d, CURLM *multi)
     for (;;) {
         CURLMcode m = curl.multi_perform(multi, &running);
         if (d->progress && d->progress->update && d->body == BODY_TAKEN)
-            d->progress->update(d->progress->arg, d->have, d->total);
+            d->progress->update(d->progress->arg, d->part.have, d->total);
         if (m != CURLM_OK)
             return CURLE_FAILED_INIT;
         if (!running)
             break;
-        if (d->have != before || d->body != BODY_TAKEN)
+        if (d->part.have != before || d->body != BODY_TAKEN)
             moved = clock_now();
-        before = d->have;
+        before = d->part.have;
         /* Sooner than curl's own limit, which looks at the last seconds' mean. */
-        if (clock_now() - moved > d->stall)
+        if (clock_now() - moved > d->limits.stall)
             return CURLE_OPERATION_TIMEDOUT;
         struct curl_waitfd signals = {.fd = proc_signal_fd(), .events = CURL_WAIT_POLLIN};
         curl.multi_poll(multi, &signals, signals.fd >= 0, 500, NULL);
@@ -264,15 +215,6 @@ static CURLcode transfer(struct download *d)
 
 /* ---- What came of it ---- */
 
-/* The URL without user and password; its host. Both owned. */
-static void name_url(const char *url, char **shown, char **host)
-{
-    *shown = str_public_url(url);
-    const char *begin = strstr(*shown, "://");
-    begin = begin ? begin + 3 : *shown;
-    *host = xstrndup(begin, strcspn(begin, "/?#"));
-}
-
 static enum outcome give_up(struct download *d, int rc)
 {
     d->rc = rc;
@@ -284,19 +226,14 @@ static enum outcome explained(struct download *d, CURLcode code, long status)
     const char *last = NULL; /* after redirects */
     autofree char *shown = NULL, *host = NULL;
     curl.easy_getinfo(d->easy, CURLINFO_EFFECTIVE_URL, &last);
-    name_url(last && *last ? last : d->url, &shown, &host);
+    http_name_url(last && *last ? last : d->url, &shown, &host);
     struct http_failure f = {.shown = d->shown,
                              .host = host,
-                             .reason = *d->message ? d->message : curl.easy_strerror(code),
-                             .code = (int)code,
                              .status = d->body == BODY_REFUSED ? status : 0,
-                             .have = d->have,
+                             .have = d->part.have,
                              .total = d->total,
-                             .redirects = REDIRECTS};
-    curl_off_t connected = 0;
-    curl.easy_getinfo(d->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
-    curl.easy_getinfo(d->easy, CURLINFO_HTTP_CONNECTCODE, &f.proxy_status);
-    f.connected = connected > 0;
+                             .redirects = HTTP_REDIRECTS};
+    http_look(d->easy, (int)code, d->message, &f);
     d->rc = http_explain(&f);
     d->host_down = f.host_down;
     return f.again ? AGAIN_LATER : FAILED;
@@ -312,43 +249,28 @@ static enum outcome judge(struct download *d, CURLcode code)
         d->body = begin_body(d); /* a body without bytes */
     if (d->body == BODY_UNWRITABLE) {
         errno = d->why;
-        return give_up(d, cannot_write(d));
+        return give_up(d, part_cannot_write(&d->part));
     }
     if (d->body == BODY_TOO_LARGE) {
         return give_up(d, fail(E_INTEGRITY, "%s has more than %llu GiB: this is no source archive",
                                d->shown, size_limit >> 30));
     }
     /* 416: the part is longer than the file. Either way it is of no use. */
-    if (d->body == BODY_LIES || (status == 416 && d->have > 0)) {
+    if (d->body == BODY_LIES || (status == 416 && d->part.have > 0)) {
         d->rc = fail(E_UNREACHABLE,
                      "cannot get %s: the server sends other bytes than it was asked for", d->shown);
-        return start_over(d) == 0 ? AGAIN_NOW : give_up(d, cannot_write(d));
+        return start_over(d) == 0 ? AGAIN_NOW : give_up(d, part_cannot_write(&d->part));
     }
     return code == CURLE_OK && d->body == BODY_TAKEN ? DONE : explained(d, code, status);
 }
 
 /* ---- The tries ---- */
 
-static double seconds_from(const char *variable, double otherwise)
-{
-    const char *text = getenv(variable);
-    char *end;
-    double value = text && *text ? strtod(text, &end) : -1;
-    return value >= 0 && value < 3600 ? value : otherwise;
-}
-
 /* Waits before try number `next`; 0 or E_SIGNAL. */
 static int pause_before(struct download *d, int next, curl_off_t retry_after)
 {
-    /* Jitter, so that many machines that fail together do not come back together. */
-    double now = clock_now(),
-           jitter = 0.5 + (double)((unsigned long long)(now * 1e9) % 1000) / 1000;
-    double delay = d->base * (double)(1 << (next - 2)) * jitter;
-    if (retry_after > RETRY_AFTER_LIMIT)
-        retry_after = RETRY_AFTER_LIMIT;
-    if (delay < (double)retry_after)
-        delay = (double)retry_after;
-    note("%s; try %d of %d in %.1f s", err_message(), next, TRIES, delay);
+    double now = clock_now(), delay = http_delay(&d->limits, next, (long)retry_after);
+    note("%s; try %d of %d in %.1f s", err_message(), next, HTTP_TRIES, delay);
     for (double end = now + delay; now < end; now = clock_now()) {
         struct pollfd pf = {.fd = proc_signal_fd(), .events = POLLIN};
         poll(&pf, 1, (int)((end - now) * 1000) + 1);
@@ -362,10 +284,10 @@ static int pause_before(struct download *d, int next, curl_off_t retry_after)
 static int not_reached(struct download *d, int rc)
 {
     char have[16];
-    err_context(rc, "after %d tries", TRIES);
-    if (d->have > 0 && d->expected)
+    err_context(rc, "after %d tries", HTTP_TRIES);
+    if (d->part.have > 0 && d->expected)
         return err_hint(rc, "run it again: it goes on from the %s that are here",
-                        str_bytes(have, d->have));
+                        str_bytes(have, d->part.have));
     return err_hint(rc, "try again later, or name another place with --mirror");
 }
 
@@ -384,7 +306,7 @@ static int try_all(struct download *d)
             return 0;
         if (outcome == FAILED)
             return d->rc;
-        if (n == TRIES)
+        if (n == HTTP_TRIES)
             return not_reached(d, d->rc);
         if (outcome == AGAIN_LATER) {
             int rc = pause_before(d, n + 1, retry_after);
@@ -398,24 +320,24 @@ static int try_all(struct download *d)
  * download, from the beginning, decides. */
 static int fetch(struct download *d, char got[SHA256_HEX])
 {
-    if (d->from_before && digest_file(d->part, got) == 0 && strcmp(got, d->expected) == 0)
+    if (d->part.from_before && digest_file(d->part.path, got) == 0 && strcmp(got, d->expected) == 0)
         return 0; /* only the renaming was left to do */
     for (;;) {
-        bool was_from_before = d->from_before;
+        bool was_from_before = d->part.from_before;
         int rc = try_all(d);
         if (rc < 0)
             return rc;
-        was_from_before = was_from_before && d->from_before;
-        digest_hex(d->digest, got);
+        was_from_before = was_from_before && d->part.from_before;
+        digest_hex(d->part.digest, got);
         if (!d->expected || strcmp(got, d->expected) == 0)
             return 0;
         if (was_from_before) {
             detail("%s: what was there already does not fit, from the beginning", d->shown);
             if (start_over(d) < 0)
-                return cannot_write(d);
+                return part_cannot_write(&d->part);
             continue;
         }
-        unlink(d->part);
+        unlink(d->part.path);
         rc = fail(E_INTEGRITY, "%s has the SHA-256 %s, but %s is pinned", d->shown, got,
                   d->expected);
         return err_hint(rc, "it is not the file that the recipe means: nothing of it was kept; "
@@ -431,53 +353,40 @@ static int check_url(const char *url, const char *shown)
                     "archives come from URLs that begin so; those of a directory from file:///DIR");
 }
 
-static int load_curl(void)
-{
-    static bool initialised;
-    int rc = DL_LOAD(curl, LIBCURL_SONAME);
-    if (rc == 0 && !initialised && curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        rc = fail(E_FAILED, "cannot start libcurl");
-    initialised = rc == 0;
-    return rc;
-}
-
 static int download_locked(struct download *d, const char *path, char got[SHA256_HEX])
 {
-    int rc = open_part(d);
+    int rc = open_part(d, path);
     if (rc == 0)
         rc = read_part(d);
     if (rc == 0)
         rc = fetch(d, got);
-    if (rc == 0 && rename(d->part, path) < 0)
-        rc = fail_errno(E_FAILED, "cannot rename %s", d->part);
-    if (rc < 0 && d->fd >= 0 && (d->have == 0 || !d->expected || rc == E_INTEGRITY))
-        unlink(d->part);
+    if (rc == 0)
+        rc = part_rename(&d->part, path);
+    if (rc < 0 && d->part.fd >= 0 && (d->part.have == 0 || !d->expected || rc == E_INTEGRITY))
+        unlink(d->part.path);
     return rc;
 }
 
 int http_download(const char *url, const char *path, const char *expected, char got[SHA256_HEX],
                   const struct http_progress *progress, bool *host_down)
 {
-    struct download d = {.url = url, .expected = expected, .progress = progress, .fd = -1};
+    struct download d = {.url = url, .expected = expected, .progress = progress, .part = PART_INIT};
     autofree char *host = NULL;
-    name_url(url, &d.shown, &host);
-    d.base = seconds_from("UNGIL_RETRY_BASE", 1);
-    d.stall = seconds_from("UNGIL_HTTP_STALL", 30);
-    d.part = xasprintf("%s.part", path);
+    http_name_url(url, &d.shown, &host);
+    d.limits = http_limits();
     autofree char *dir = path_dir(path);
     int rc = check_url(url, d.shown);
     if (rc == 0)
-        rc = load_curl();
+        rc = http_load();
+    if (rc == 0)
+        rc = DL_LOAD(curl, LIBCURL_SONAME);
     if (rc == 0)
         rc = fs_mkdirs(dir, 0777);
     if (rc == 0)
         rc = download_locked(&d, path, got);
     if (host_down)
         *host_down = d.host_down;
-    if (d.fd >= 0)
-        close(d.fd);
-    digest_free(d.digest);
+    part_close(&d.part);
     free(d.shown);
-    free(d.part);
     return rc;
 }

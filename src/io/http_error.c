@@ -6,6 +6,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
+static const char *verb(const struct http_failure *f)
+{
+    return f->verb ? f->verb : "get";
+}
+
 static const char check_network[] = "check the network; behind a proxy, set https_proxy";
 
 static int host_is_down(struct http_failure *f, const char *hint, const char *fmt, ...)
@@ -17,7 +22,7 @@ static int host_is_down(struct http_failure *f, const char *hint, const char *fm
     autofree char *what = xvasprintf(fmt, ap);
     va_end(ap);
     f->host_down = true;
-    return err_hint(fail(E_UNREACHABLE, "cannot get %s: %s", f->shown, what), "%s", hint);
+    return err_hint(fail(E_UNREACHABLE, "cannot %s %s: %s", verb(f), f->shown, what), "%s", hint);
 }
 
 static int tls_failed(struct http_failure *f)
@@ -100,10 +105,10 @@ static int broke_off(struct http_failure *f)
     autofree char *of = f->total ? xasprintf(" of %s", str_bytes(total, f->total)) : xstrdup("");
     f->again = true;
     if (f->code == CURLE_OPERATION_TIMEDOUT)
-        return fail(E_UNREACHABLE, "cannot get %s: the transfer came to a halt after %s%s",
+        return fail(E_UNREACHABLE, "cannot %s %s: the transfer came to a halt after %s%s", verb(f),
                     f->shown, str_bytes(have, f->have), of);
-    return fail(E_UNREACHABLE, "cannot get %s: the transfer broke off after %s%s (%s)", f->shown,
-                str_bytes(have, f->have), of, f->reason);
+    return fail(E_UNREACHABLE, "cannot %s %s: the transfer broke off after %s%s (%s)", verb(f),
+                f->shown, str_bytes(have, f->have), of, f->reason);
 }
 
 int http_explain(struct http_failure *f)

@@ -1,10 +1,12 @@
-/* What went wrong with a transfer, in words. Part of http.c, which alone uses it. */
+/* What went wrong with a transfer, in words. Part of http.c and http_request.c, which alone use it.
+ */
 #ifndef UNGIL_IO_HTTP_ERROR_H
 #define UNGIL_IO_HTTP_ERROR_H
 
 #include <stdbool.h>
 
 struct http_failure {
+    const char *verb;   /* "cannot VERB URL"; NULL: get */
     const char *shown;  /* the URL, for people */
     const char *host;   /* whom curl talked to last */
     const char *reason; /* curl's own words */
