@@ -136,7 +136,40 @@ const struct verb cmd_image = {
     .usage = "image [OPTION]... SPEC... -o oci:DIR[:TAG]\n"
              "image [OPTION]... SPEC... --push oci://HOST/REPOSITORY[:TAG]",
     .summary = "Make an OCI image of installed interpreters",
-    .description = "TODO",
+    .description =
+        "An OCI image of installed interpreters, made without a container engine and without root, "
+        "for containers of CI systems. SPEC is a series (3.14: its newest installed pair), a "
+        "release (3.14.7: its pair), or one variant of them (3.14t, 3.14.7t). What is not "
+        "installed is an error.\n\n"
+        "Each interpreter is a layer, below /opt/ungil/versions/NAME wherever the root is here, as "
+        "a bundle has it: without static library, debugging information and test suite, and "
+        "without what was added with pip. \"ungil verify\" and \"ungil verify --files\" work in "
+        "the image, too. One more layer has /opt/ungil/bin with the links that \"ungil link\" "
+        "makes; it is first in PATH. What starts is python3, or the free-threaded interpreter "
+        "when there is no other.\n\n"
+        "Without --base a layer below has what the interpreters need of this machine and nothing "
+        "else: the dynamic loader, the shared libraries of the modules and theirs, sh, env, "
+        "dirname, realpath (pip and the programs in /opt/ungil/bin are scripts), certificates, "
+        "the locale C.UTF-8, descriptions of common terminals, users, groups. It is listed, each "
+        "file with the package that it came with, here and in /usr/share/ungil/rootfs.list. There "
+        "is no package manager, and no time zones: use --base for these.\n\n"
+        "With --base the layers are added to those of another image, which are copied as they "
+        "are, and its settings (environment, entry point, user) stay; PATH gets /opt/ungil/bin in "
+        "front. Of an index the image for this machine is taken. It must have the dynamic loader, "
+        "a shell, and a C library as new as the interpreters want; other libraries that it lacks "
+        "are named in a warning.\n\n"
+        "Equal interpreters on equal libraries (or an equal base) make an image of equal digest, "
+        "whenever, wherever and by whomever it is made. Times are those of the release; "
+        "SOURCE_DATE_EPOCH, seconds since 1970, sets the one that the image says it was created "
+        "at. Layers are packed with gzip, which every tool reads.\n\n"
+        "Labels and annotations are those of org.opencontainers.image, and for each interpreter "
+        "ungil.interpreter.NAME.manifest, the digest of its manifest, and "
+        "ungil.interpreter.NAME.verdict, as \"ungil list\" has it.\n\n"
+        "With --json: format (1), digest (of the image's manifest), output and pushed (where it "
+        "is now, or null), os, architecture, variant, created, bytes (of all that a registry "
+        "keeps), interpreters (name, manifest, verdict), layers (what, digest, diff_id, bytes, "
+        "unpacked; the lowest first; unpacked is 0 for those of a base), files (path, sha256, "
+        "package or null; of this machine).",
     .run = run,
     .options = options,
 };

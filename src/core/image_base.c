@@ -13,6 +13,7 @@
 #include "core/oci_layout.h"
 #include "core/registry.h"
 #include "core/text_json.h"
+#include "io/archive_name.h"
 
 enum { LAYERS_LIMIT = 500, DEPTH_LIMIT = 3 }; /* engines stop at 127 layers */
 
@@ -80,7 +81,7 @@ static int none_for_us(const struct place *p, json_t *list)
             strv_addf(&names, "%.32s/%.32s", json_text(platform, "os"),
                       json_text(platform, "architecture"));
     }
-    autofree char *text = strv_join(&names, ", ");
+    autofree char *all = strv_join(&names, ", "), *text = archive_printable(all);
     int rc = fail(E_FAILED, "%s has no image for %s/%s", p->opts->where, os, architecture);
     return err_hint(rc, "it has: %s", *text ? text : "nothing");
 }
@@ -136,19 +137,30 @@ static int find_manifest(const struct place *p, const char *reference)
 
 /* ---- Its configuration ---- */
 
-static int check_config(const struct place *p)
+static int check_platform(const struct place *p)
 {
     const char *os, *architecture, *variant;
-    json_t *config = p->base->config, *ids, *id;
-    size_t i;
+    json_t *config = p->base->config;
     oci_platform(&os, &architecture, &variant);
-    if (strcmp(json_text(config, "os"), os) != 0 ||
-        strcmp(json_text(config, "architecture"), architecture) != 0)
-        return err_hint(fail(E_FAILED, "%s is for %.32s/%.32s, the interpreters are for %s/%s",
-                             p->opts->where, json_text(config, "os"),
-                             json_text(config, "architecture"), os, architecture),
-                        "choose the image of this name that is for %s/%s", os, architecture);
-    ids = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
+    if (strcmp(json_text(config, "os"), os) == 0 &&
+        strcmp(json_text(config, "architecture"), architecture) == 0)
+        return 0;
+    autofree char *is =
+        xasprintf("%.32s/%.32s", json_text(config, "os"), json_text(config, "architecture"));
+    autofree char *text = archive_printable(is);
+    return err_hint(fail(E_FAILED, "%s is for %s, the interpreters are for %s/%s", p->opts->where,
+                         text, os, architecture),
+                    "choose the image of this name that is for %s/%s", os, architecture);
+}
+
+static int check_config(const struct place *p)
+{
+    json_t *ids, *id;
+    size_t i;
+    int rc = check_platform(p);
+    if (rc < 0)
+        return rc;
+    ids = json_object_get(json_object_get(p->base->config, "rootfs"), "diff_ids");
     if (json_array_size(ids) != p->base->n)
         return fail(E_INTEGRITY, "%s: its configuration is not that of an image of %zu layers",
                     p->opts->where, p->base->n);

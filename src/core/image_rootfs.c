@@ -100,11 +100,14 @@ static int want_those_of(struct rootfs *r, const char *path)
         err_clear();
         return 0;
     }
-    for (size_t i = 0; rc == 0 && i < e.libraries.n; i++)
+    if (rc < 0)
+        return rc;
+    if (e.interpreter && !r->loader)
+        r->loader = xstrdup(e.interpreter);
+    for (size_t i = 0; i < e.libraries.n; i++)
         want(r, e.libraries.v[i]);
-    if (rc == 0)
-        elf_runtime_free(&e);
-    return rc;
+    elf_runtime_free(&e);
+    return 0;
 }
 
 /* A library for newer processors lies beside the one that runs on all. */
@@ -151,13 +154,13 @@ static int add_name_services(struct rootfs *r, const char *libc)
 /* The directory of the C library: the dynamic loader looks there without being told. */
 static int find_directory(struct rootfs *r, const struct strv *sonames, const struct strv *paths)
 {
-    const char *libc = r->loader;
+    const char *libc = r->loader ? r->loader : "/lib/libc.so";
     for (size_t i = 0; i < sonames->n; i++)
         if (str_starts(sonames->v[i], "libc.so.") && *paths->v[i])
             libc = paths->v[i];
     autofree char *plain = for_all(libc), *path = settled(plain);
     r->libraries = path_dir(path);
-    return libc == r->loader ? 0 : add_name_services(r, plain);
+    return str_starts(path_base(plain), "libc.so.") ? add_name_services(r, plain) : 0;
 }
 
 static int add_libraries(struct rootfs *r)
@@ -362,9 +365,9 @@ int image_rootfs(json_t *const *runtimes, size_t n, const char *dir, json_t **fi
     *files = NULL;
     for (size_t i = 0; i < n; i++)
         want_runtime(&r, runtimes[i]);
-    int rc = r.loader ? copy_same(&r, r.loader) : 0;
-    if (rc == 0)
-        rc = add_programs(&r);
+    int rc = add_programs(&r);
+    if (rc == 0 && r.loader)
+        rc = copy_same(&r, r.loader);
     if (rc == 0)
         rc = add_libraries(&r);
     if (rc == 0)

@@ -14,7 +14,9 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/lock.h"
+#include "base/proc.h"
 #include "core/text_json.h"
+#include "io/archive_name.h"
 #include "io/digest.h"
 
 static const char version_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
@@ -163,7 +165,8 @@ static int copy_in(const char *dir, const char *path, const struct oci_descripto
     int rc = 0;
     while (rc == 0 && (n = fs_read_fd(from, buf, sizeof buf)) > 0) {
         digest_add(digest, buf, (size_t)n);
-        if (fs_write_all(fd, buf, (size_t)n) < 0)
+        rc = proc_check();
+        if (rc == 0 && fs_write_all(fd, buf, (size_t)n) < 0)
             rc = fail_errno(E_FAILED, "cannot write %s", half);
     }
     if (rc == 0 && n < 0)
@@ -295,7 +298,7 @@ static int no_such_name(const char *dir, const char *name, json_t *list)
     for (size_t i = 0; i < json_array_size(list) && names.n < NAMED; i++)
         if (*name_of(json_array_get(list, i)))
             strv_add(&names, name_of(json_array_get(list, i)));
-    autofree char *text = strv_join(&names, ", ");
+    autofree char *all = strv_join(&names, ", "), *text = archive_printable(all);
     int rc = name ? fail(E_NOTFOUND, "%s has no image \"%s\"", dir, name)
                   : fail(E_NOTFOUND,
                          json_array_size(list) ? "%s has several images" : "%s has no image", dir);

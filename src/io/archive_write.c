@@ -129,6 +129,8 @@ static int add_data(const struct archive_writer *w, const char *path, off_t size
     while ((n = fs_read_fd(fd, buf, sizeof buf)) != 0) {
         if (n < 0)
             return fail_errno(E_FAILED, "cannot read %s", path);
+        if (proc_check() < 0)
+            return E_SIGNAL;
         if (archive.write_data(w->tar, buf, (size_t)n) != (la_ssize_t)n)
             return cannot_write(w);
         size -= n;
