@@ -106,7 +106,7 @@ packages_apt() {
 	python) echo libssl-dev libffi-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libreadline-dev \
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
-		libarchive-tools skopeo umoci docker-registry ;;
+		libarchive-tools docker-registry skopeo umoci ;;
 	nice) echo debootstrap openssh-server openssh-client strace ccache distcc hyperfine chromium chromium-driver swig g++ ;;
 	esac
 }
@@ -121,7 +121,8 @@ packages_dnf() {
 		'pkgconfig(liblzma)' 'pkgconfig(libzstd)' 'pkgconfig(readline)' 'pkgconfig(ncursesw)' 'pkgconfig(uuid)' \
 		gdbm-devel 'pkgconfig(tk)' ;;
 	tests) echo bats lighttpd git-core openssl python3 procps-ng ShellCheck xz bsdtar diffutils ;;
-	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ skopeo umoci ;;
+	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
+		skopeo ;;
 	esac
 }
 
@@ -132,7 +133,8 @@ packages_zypper() {
 		'pkgconfig(libelf)' ;;
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
-	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ skopeo umoci ;;
+	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
+		skopeo umoci ;;
 	esac
 }
 
@@ -144,7 +146,8 @@ packages_apk() {
 		util-linux-dev gdbm-dev tcl-dev tk-dev ;;
 	tests) echo bash bats lighttpd git git-daemon openssl python3 procps-ng shellcheck xz libarchive-tools coreutils \
 		util-linux-misc ;;
-	nice) echo bats-support bats-assert bats-file debootstrap openssh strace ccache distcc hyperfine chromium chromium-chromedriver swig g++ skopeo ;;
+	nice) echo bats-support bats-assert bats-file debootstrap openssh strace ccache distcc hyperfine chromium chromium-chromedriver swig g++ \
+		docker-registry skopeo ;;
 	esac
 }
 
