@@ -33,6 +33,9 @@ FAULTS = {
     "diff-ids": (5, "its configuration is not that of an image of"),
     "nested": (5, "one index stands in the other"),
     "version": (5, "is not an image layout of a version"),
+    "version-fifo": (5, "is not an image layout of a version"),
+    "index-fifo": (5, "is not the index of an image layout"),
+    "layer-fifo": (5, "lacks the blob"),
     "index-json": (5, "is not the index of an image layout"),
     "architecture": (1, "is for linux/s390x, the interpreters are for linux/"),
     "other-platforms": (1, "has no image for linux/"),
@@ -115,6 +118,11 @@ def spoil_blob(layout, fault):
     elif fault == "symlink":
         shutil.move(layer, layout.dir / "elsewhere")
         layer.symlink_to(layout.dir / "elsewhere")
+    elif fault.endswith("-fifo"):
+        path = {"version-fifo": layout.dir / "oci-layout", "index-fifo": layout.dir / "index.json",
+                "layer-fifo": layer}[fault]
+        path.unlink()
+        os.mkfifo(path)
     elif fault == "version":
         (layout.dir / "oci-layout").write_text('{"imageLayoutVersion": "2.0.0"}')
     elif fault == "index-json":

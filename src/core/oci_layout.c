@@ -24,7 +24,8 @@ static const char version_name[] = "oci-layout", index_name[] = "index.json";
 static const char blobs_name[] = "blobs/sha256", half_end[] = ".tmp";
 static const char ref_name[] = "org.opencontainers.image.ref.name";
 
-enum { STALE_SECONDS = 60 }; /* a half-written file that nobody has touched for so long */
+enum { VERSION_LIMIT = 4096 }; /* bytes; it has 30 */
+enum { STALE_SECONDS = 60 };   /* a half-written file that nobody has touched for so long */
 
 /* ---- The directory ---- */
 
@@ -34,13 +35,28 @@ static int not_a_layout(const char *dir)
                     "give a new or empty directory, or one that image layouts were written to");
 }
 
+/* E_NOTFOUND, silently, for what is not there or a symbolic link. Nobody is waited for at the other
+ * end of a fifo. */
+static int read_limited(const char *path, size_t limit, struct str *out)
+{
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && (errno == ENOENT || errno == ELOOP))
+        return E_NOTFOUND;
+    char buf[65536];
+    ssize_t n = -1;
+    while (fd >= 0 && (n = fs_read_fd(fd, buf, sizeof buf)) > 0 && out->len <= limit)
+        str_addn(out, buf, (size_t)n);
+    return n < 0 ? fail_errno(E_FAILED, "cannot read %s", path) : 0;
+}
+
 static int check_version(const char *dir)
 {
-    autofree char *path = path_join(dir, version_name), *text = NULL;
-    int rc = fs_read_text(path, &text);
+    autofree char *path = path_join(dir, version_name);
+    autostr text = {0};
+    int rc = read_limited(path, VERSION_LIMIT, &text);
     if (rc < 0)
-        return rc == E_NOTFOUND ? E_NOTFOUND : rc;
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+        return rc;
+    json_t *json = json_loadb(text.s ? text.s : "", text.len, JSON_REJECT_DUPLICATES, NULL);
     bool known = strncmp(json_text(json, "imageLayoutVersion"), "1.", 2) == 0;
     json_decref(json);
     return known ? 0
@@ -188,18 +204,6 @@ int layout_take(const char *dir, const char *media_type, const char *path, struc
     if (rc < 0 || is_there(dir, d))
         return rc;
     return copy_in(dir, path, d);
-}
-
-static int read_limited(const char *path, size_t limit, struct str *out)
-{
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 && (errno == ENOENT || errno == ELOOP))
-        return E_NOTFOUND;
-    char buf[65536];
-    ssize_t n = -1;
-    while (fd >= 0 && (n = fs_read_fd(fd, buf, sizeof buf)) > 0 && out->len <= limit)
-        str_addn(out, buf, (size_t)n);
-    return n < 0 ? fail_errno(E_FAILED, "cannot read %s", path) : 0;
 }
 
 int layout_read(const char *dir, const struct oci_descriptor *d, size_t limit, char **data)
