@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "core/distro.h"
 #include "core/image_base.h"
 #include "core/image_files.h"
 #include "core/image_rootfs.h"
@@ -28,6 +29,7 @@ struct checking {
     size_t n;
     struct strv *paths, *copies; /* for each layer: what is taken out of it */
     struct str fatal, missing;
+    struct strv sonames; /* of what the base has not at all */
 };
 
 static const char *who(const struct checking *c)
@@ -108,11 +110,24 @@ static void judge(struct checking *c, const struct need *need)
     size_t i;
     if (!what)
         return;
+    if (!*need->path)
+        strv_add(&c->sonames, json_text(need->library, "soname"));
     json_array_foreach(modules, i, name) if (names.n < NAMED)
         strv_add(&names, json_string_value(name));
     autofree char *text = strv_join(&names, ", ");
     str_addf(is_vital(modules) ? &c->fatal : &c->missing, "\n    %s, for %s%s", what, text,
              json_array_size(modules) > NAMED ? " ..." : "");
+}
+
+/* How the base gets them, where it has this machine's package manager; owned, NULL otherwise. */
+static char *remedy(const struct checking *c)
+{
+    autofree char *command = distro_install_libraries(&c->sonames);
+    if (!command)
+        return NULL;
+    const char *plain = command + (str_starts(command, "sudo ") ? strlen("sudo ") : 0);
+    autofree char *program = xasprintf("/usr/bin/%.*s", (int)strcspn(plain, " "), plain);
+    return image_files_find(c->files, program) ? xstrdup(plain) : NULL;
 }
 
 static int check_libraries(struct checking *c, json_t *const *runtimes, size_t n, const char *work)
@@ -132,9 +147,13 @@ static int check_libraries(struct checking *c, json_t *const *runtimes, size_t n
         return err_hint(
             fail(E_FAILED, "the interpreters cannot run on %s; it lacks:%s", who(c), c->fatal.s),
             "choose a base that is as new as the system they were built on");
-    if (rc == 0 && c->missing.len)
-        warn("%s lacks libraries; what needs them cannot be imported:%s", who(c), c->missing.s);
-    return rc;
+    if (rc < 0 || !c->missing.len)
+        return rc;
+    autofree char *command = remedy(c);
+    warn("%s lacks libraries; what needs them cannot be imported:%s%s%s", who(c), c->missing.s,
+         command ? "\n  they come with this, in the base or on top of the image: " : "",
+         command ? command : "");
+    return 0;
 }
 
 int image_base_check(const struct image_base *b, json_t *const *runtimes, size_t n,
@@ -161,6 +180,7 @@ int image_base_check(const struct image_base *b, json_t *const *runtimes, size_t
     free(c.copies);
     str_free(&c.fatal);
     str_free(&c.missing);
+    strv_free(&c.sonames);
     image_files_free(c.files);
     return rc;
 }
