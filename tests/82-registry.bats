@@ -251,6 +251,20 @@ assert found[0]["digest"] == sys.argv[2] and found[1]["annotations"] == {"k": "s
 	assert_output --partial 'came to a halt'
 }
 
+@test "two processes that want the same file: one gets it, the other waits for it" {
+	start_faults
+	blob a 500000
+	ctl "oci://$FAULTS/ok/x" put a
+	sum=$(digest_of a)
+	background ctl "oci://$FAULTS/slow/x" get "$sum" 500000 got
+	within 5 test -s got.part
+	run -0 ctl "oci://$FAULTS/slow/x" get "$sum" 500000 got
+	assert_output --partial 'waiting for it'
+	wait "$PID"
+	cmp a got
+	[ "$(asked 'GET /v2/slow/x/blobs')" -eq 1 ]
+}
+
 # --- a registry that misbehaves --------------------------------------------------------------------
 
 # faulty FAULT VERB ARGUMENT...: in a repository where this goes wrong
@@ -314,6 +328,9 @@ asked() { grep -cE "$1" "$FAULTS_LOG"; }
 	run -0 faulty cutwhole put c
 	assert_output --partial 'try 2 of 5'
 	blob d 300000
+	blob e 20000000
+	UNGIL_HTTP_STALL=1 run -4 faulty noread put e
+	assert_output --partial 'came to a halt'
 	run -4 faulty nolocation put d
 	assert_output --partial 'does not say where to go on'
 	run -1 faulty readonly put d
@@ -389,6 +406,10 @@ asked() { grep -cE "$1" "$FAULTS_LOG"; }
 	assert_output --partial 'what came has the digest'
 	run -5 ctl "oci://$FAULTS/tagdigest/x:1" manifest-get
 	assert_output --partial 'but the registry says sha256:0000'
+	ctl "oci://$FAULTS/escape/x:1" manifest-put manifest $index
+	run -5 ctl "oci://$FAULTS/escape/x:1" manifest-get
+	assert_output --partial 'the registry says something else'
+	[[ $output != *$'\e'* ]]
 	run -5 faulty typelie manifest-fetch "$(digest_of image)" "$(stat -c %s image)" application/vnd.oci.image.manifest.v1+json
 	run -5 ctl "oci://$FAULTS/large/x:1" manifest-get
 	assert_output --partial 'more than 4194304 bytes'

@@ -260,7 +260,7 @@ static int try_again(struct ask *a, int rc)
         return rc;
     if (++a->tries >= HTTP_TRIES)
         return err_hint(err_context(rc, "after %d tries", HTTP_TRIES),
-                        "try again later: what is there already is not sent a second time");
+                        "try again later: it goes on from what is there already");
     a->http.delay = http_delay(&limits, a->tries + 1, http_retry_after(&a->http));
     note("%s; try %d of %d in %.1f s", err_message(), a->tries + 1, HTTP_TRIES, a->http.delay);
     str_set(&a->http.url, xstrdup(a->url));

@@ -17,7 +17,7 @@ ports = []
 
 FAULTS = """ok redirect circle tohttp relative absolute away chunks standing416 cutup cutwhole gone nochunks cutdown norange
 wrongrange stall flipped shorter longer digestlie typelie tagdigest large html busy down endless expire
-basicredirect mount nomount forbidmount refer pages loop words nolocation wrongstored tokenclear badtoken readonly proxied""".split()
+basicredirect mount nomount forbidmount refer pages loop words nolocation wrongstored tokenclear badtoken readonly proxied slow escape noread""".split()
 
 
 def once(fault, repo, times=1):
@@ -133,6 +133,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, data[:1000], length=len(data))
             self.wfile.flush()
             return time.sleep(30)
+        if fault == "slow":
+            self.answer(200, data[:1000], length=len(data))
+            self.wfile.flush()
+            time.sleep(1.5)
+            return self.wfile.write(data[1000:])
         if fault == "flipped":
             data = data[:100] + bytes([data[100] ^ 1]) + data[101:]
         if fault == "shorter":
@@ -191,6 +196,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(204, Location=self.location(fault, session), Range=f"0-{max(len(session['data']) - 1, 0)}")
         if self.command == "PATCH":
             return self.patch(fault, repo, session)
+        if fault == "noread":
+            return time.sleep(20)
         if fault == "cutwhole" and once(fault, repo):
             self.read(0.5)
             return self.drop()
@@ -246,6 +253,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data += b" "
         if fault == "tagdigest":
             shown = "sha256:" + "0" * 64
+        if fault == "escape":
+            shown = "sha256:\x1b[31mred"
         if fault == "typelie":
             kind = "application/vnd.oci.image.index.v1+json"
         return self.answer(200, data, kind, Docker_Content_Digest=shown)
