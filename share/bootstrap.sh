@@ -106,7 +106,7 @@ packages_apt() {
 	python) echo libssl-dev libffi-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libreadline-dev \
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
-		libarchive-tools docker-registry skopeo ;;
+		libarchive-tools docker-registry skopeo umoci ;;
 	nice) echo debootstrap openssh-server openssh-client strace ccache distcc hyperfine chromium chromium-driver swig g++ ;;
 	esac
 }
@@ -134,7 +134,7 @@ packages_zypper() {
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
 	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
-		skopeo ;;
+		skopeo umoci ;;
 	esac
 }
 
