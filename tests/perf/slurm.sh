@@ -147,8 +147,10 @@ job() {
 	while [ "$1" != -- ]; do settings+=("$1") && shift; done
 	shift
 	echo "=== $name"
-	(cd "$work" && env "${settings[@]}" UNGIL="$UNGIL" NODE_ROOT="$work/disk-%N" timeout 900 sbatch --quiet --wait --nodes=2 \
-		--output="$work/job.out" "$top/share/ci/slurm/ungil.sbatch" "$@")
+	# in the background, so that a signal to this script is not kept until the job ends
+	(cd "$work" && exec env "${settings[@]}" UNGIL="$UNGIL" NODE_ROOT="$work/disk-%N" timeout 900 sbatch --quiet --wait \
+		--nodes=2 --output="$work/job.out" "$top/share/ci/slurm/ungil.sbatch" "$@") &
+	wait $!
 	rc=$?
 	sed 's/^/    /' "$work/job.out"
 	echo "    $(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }') s, exit status $rc"
