@@ -138,14 +138,14 @@ python-ft=$PWD/pythons/bin/python3.99t"
 
 # --- run: GitLab's jobs --------------------------------------------------------------------------
 
-# gitlab JOB/KEY...: as a runner's shell executor does: one shell, stopped by the first failure, each line echoed
+# gitlab JOB/KEY...: as a runner's shell executor does: one shell, stopped by the first failure, each line shown as it is written
 gitlab() {
 	local key
 	for key; do take_apart step "$CI_FILES/gitlab/ungil.gitlab-ci.yml" "$key"; done >job.sh
 	env CI_REGISTRY="$REGISTRY" CI_REGISTRY_USER=lab CI_REGISTRY_PASSWORD="${SECRET-secret}" CI_REGISTRY_IMAGE="$REGISTRY/group/project" \
 		UNGIL_REGISTRY="oci://$REGISTRY/group/project/python" UNGIL_SOURCE="$PWD/ungil.git" UNGIL_REF=main UNGIL_SPEC=3.99 UNGIL_PRESET=quick \
 		UNGIL_ROOT="$PWD/${ROOT:-pythons}" DOCKER_CONFIG="$PWD/docker" XDG_CACHE_HOME="$PWD/cache-${ROOT:-pythons}" PYTHON=python3.99t \
-		sh -ex job.sh 2>&1
+		sh -ev job.sh 2>&1
 }
 
 gitlab_project() {
@@ -203,9 +203,11 @@ play() {
 @test "Ansible: the role installs, and a second run changes nothing" {
 	mini_upstream
 	local vars=("ungil_program: $UNGIL" "ungil_specs: ['3.99.2']" "ungil_preset: quick")
-	PLAY=(--check) play "${vars[@]}"
+	PLAY=(--check)
+	play "${vars[@]}"
 	assert_exit 0
 	assert_not_exist pythons
+	PLAY=()
 	play "${vars[@]}"
 	assert_exit 0
 	assert_output --regexp 'localhost +: ok=5 +changed=1 '
@@ -230,10 +232,9 @@ play() {
 
 @test "Ansible: a host without ungil gets it from a tarball of its source" {
 	mini_upstream
-	source_tree ungil-1
-	tar -czf ungil.tar.gz ungil-1
+	mkdir -p ungil-1/share
 	# what bootstrap.sh leaves behind where it cannot be root
-	printf '#!/bin/sh\nmkdir -p ~/.local/bin && ln -s "%s" ~/.local/bin/absent && exec "%s" "$@"\n' "$UNGIL" "$UNGIL" >ungil-1/share/bootstrap.sh
+	printf '#!/bin/sh\nmkdir -p ~/.local/bin && ln -s "%s" ~/.local/bin/absent && exec ~/.local/bin/absent "$@"\n' "$UNGIL" >ungil-1/share/bootstrap.sh
 	tar -czf ungil.tar.gz ungil-1
 	local vars=("ungil_program: absent" "ungil_specs: ['3.99.2']" "ungil_preset: quick" "ungil_source: $PWD/ungil.tar.gz")
 	play "${vars[@]}"
