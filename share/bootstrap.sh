@@ -106,7 +106,7 @@ packages_apt() {
 	python) echo libssl-dev libffi-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libreadline-dev \
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
-		libarchive-tools ;;
+		libarchive-tools docker-registry skopeo ;;
 	nice) echo debootstrap openssh-server openssh-client strace ccache distcc hyperfine chromium chromium-driver swig g++ ;;
 	esac
 }
@@ -121,7 +121,8 @@ packages_dnf() {
 		'pkgconfig(liblzma)' 'pkgconfig(libzstd)' 'pkgconfig(readline)' 'pkgconfig(ncursesw)' 'pkgconfig(uuid)' \
 		gdbm-devel 'pkgconfig(tk)' ;;
 	tests) echo bats lighttpd git-core openssl python3 procps-ng ShellCheck xz bsdtar diffutils ;;
-	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ ;;
+	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
+		skopeo ;;
 	esac
 }
 
@@ -132,7 +133,8 @@ packages_zypper() {
 		'pkgconfig(libelf)' ;;
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
-	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ ;;
+	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
+		skopeo ;;
 	esac
 }
 
@@ -144,7 +146,8 @@ packages_apk() {
 		util-linux-dev gdbm-dev tcl-dev tk-dev ;;
 	tests) echo bash bats lighttpd git git-daemon openssl python3 procps-ng shellcheck xz libarchive-tools coreutils \
 		util-linux-misc ;;
-	nice) echo bats-support bats-assert bats-file debootstrap openssh strace ccache distcc hyperfine chromium chromium-chromedriver swig g++ ;;
+	nice) echo bats-support bats-assert bats-file debootstrap openssh strace ccache distcc hyperfine chromium chromium-chromedriver swig g++ \
+		docker-registry skopeo ;;
 	esac
 }
 
@@ -153,7 +156,7 @@ packages_pacman() {
 	ungil) echo ca-certificates gcc make autoconf automake pkgconf curl libarchive libgit2 libinih jansson openssl libelf ;;
 	python) echo openssl libffi sqlite zlib bzip2 xz zstd readline ncurses util-linux-libs gdbm tk ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git python procps-ng shellcheck ;;
-	nice) echo debootstrap openssh strace ccache distcc hyperfine chromium swig ;;
+	nice) echo debootstrap openssh strace ccache distcc hyperfine chromium swig skopeo ;;
 	esac
 }
 

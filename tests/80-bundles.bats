@@ -160,6 +160,45 @@ nothing_in() { # ROOT
 	assert_output --partial 'of another 3.99.1t than is installed'
 }
 
+@test "a part brings nothing of another part: exit 5" {
+	ungil install 3.99.1t --preset release --no-bench
+	ungil pack 3.99.1t --part all
+	BUNDLE=${BUNDLE%.tar.zst}-static.tar.zst spoiled other-part
+	ungil install "$BUNDLE" --root "$PWD/else"
+	run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
+	assert_exit 5
+	assert_output --partial 'bin/python3 is of another part than the bundle'
+	UNGIL_ROOT=$PWD/else assert_store_is_sound
+}
+
+@test "a part does not make right what was changed or added since: verify --files and pack go on telling" {
+	ungil install 3.99.1t --preset release --no-bench
+	ungil pack 3.99.1t --part all
+	ungil install "$BUNDLE" --root "$PWD/else"
+	local python=$PWD/else/versions/3.99.1t/lib/python3.99t
+	echo more >"$python/site-packages/more.py"
+	run ungil install "${BUNDLE%.tar.zst}-static.tar.zst" --root "$PWD/else"
+	assert_exit 0
+	run ungil verify --files --root "$PWD/else"
+	assert_line --regexp '^ +extra +lib/python3.99t/site-packages/more.py$'
+	mkdir again
+	printf '\177ELF and no more' >"$python/site-packages/broken.so"
+	ungil pack 3.99.1t --part all --root "$PWD/else" -o again
+	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+	echo "# edited" >>"$python/os.py"
+	run ungil install "${BUNDLE%.tar.zst}-static.tar.zst" --root "$PWD/else" --force
+	assert_exit 0
+	run ungil verify --files --root "$PWD/else"
+	assert_line --regexp '^ +changed +lib/python3.99t/os.py: size$'
+}
+
+@test "a bundle behind a symbolic link is installed" {
+	packed
+	ln -s "$BUNDLE" link.tar.zst
+	run ungil install "$PWD/link.tar.zst" --root "$PWD/else"
+	assert_exit 0
+}
+
 @test "every fault is found, named, and nothing is installed: exit 5" {
 	packed
 	local fault message
@@ -169,9 +208,18 @@ nothing_in() { # ROOT
 		run ungil install "$PWD/bad.tar.zst" --root "$PWD/else"
 		assert_exit 5
 		assert_output --partial "$message"
+		refute_output --regexp $'[\x01-\x09\x0b-\x1f\x7f]|\xc2\x9b'
 		nothing_in "$PWD/else"
 	done < <(python3 "$TESTS/bundles.py" --list)
 	[ ! -e "$PWD/out" ] && [ ! -e /out ]
+}
+
+@test "a manifest that is too large is not even written" {
+	packed
+	spoiled manifest-large # 33 MiB
+	run bash -c 'ulimit -f 8192 && "$0" install "$1" --root "$PWD/else"' "$UNGIL" "$PWD/bad.tar.zst"
+	assert_exit 5
+	assert_output --partial 'its entry "ungil.mtree" is larger than it may be'
 }
 
 @test "cut short anywhere: exit 5, nothing is installed" {
@@ -228,6 +276,21 @@ nothing_in() { # ROOT
 	assert_exit 5
 	assert_output --partial 'is not a bundle of ungil: it does not begin with ungil.json'
 	assert_nothing_installed
+}
+
+@test "pack -o LINK writes the file that it leads to, and leaves the link" {
+	packed
+	mkdir there && ln -s there/real.tar.zst link && touch there/real.tar.zst
+	run ungil pack 3.99.1t -o link
+	assert_exit 0
+	cmp "$BUNDLE" there/real.tar.zst
+	[ -L link ]
+	ln -s /dev/full full
+	run ungil pack 3.99.1t -o full
+	assert_exit 1
+	assert_output --partial 'cannot write full: it is there and not a regular file'
+	run ls there
+	assert_output real.tar.zst
 }
 
 @test "a wrong name, a wrong part, one file for two bundles, a directory that is not there" {
@@ -324,4 +387,62 @@ nothing_in() { # ROOT
 	mkdir again
 	ungil pack 3.99.1t --root "$PWD/after" -o again
 	cmp "$BUNDLE" "again/${BUNDLE##*/}"
+}
+
+# A root of somebody else: who packs or relocates there, perhaps as root, writes nowhere else.
+foreign_root() {
+	packed
+	rm "$BUNDLE"
+	mkdir theirs
+	echo precious >theirs/precious
+	printf '#!%s/bin/python3\n' "$UNGIL_ROOT/versions/3.99.1t" >theirs/tool
+	PREFIX=$UNGIL_ROOT/versions/3.99.1t
+}
+
+listed() { # PATH FILE: as the manifest names it
+	printf './%s mode=644 type=file size=%d sha256digest=%s\n' "$1" "$(stat -c %s "$2")" "$(sha256sum "$2" | cut -d' ' -f1)"
+}
+
+@test "pack writes nothing outside of its copy, whatever a manifest lists: exit 5" {
+	foreign_root
+	cp "$PREFIX/ungil.mtree" before
+	cp theirs/precious "$UNGIL_ROOT/out"
+	listed ../../out theirs/precious >>"$PREFIX/ungil.mtree"
+	run ungil pack 3.99.1t
+	assert_exit 5
+	assert_output --partial 'has an entry outside of its directory: ../../out'
+	run find "$XDG_CACHE_HOME" -name out
+	assert_output ''
+	ln -s "$PWD/theirs" "$PREFIX/theirs"
+	{
+		cat before
+		echo "./theirs mode=777 type=link link=$PWD/theirs"
+		listed theirs/precious theirs/precious
+	} >"$PREFIX/ungil.mtree"
+	run ungil pack 3.99.1t
+	assert_exit 5
+	assert_output --partial '3.99.1t is not packed: its link theirs leads out of it'
+	assert_equal "$(cat theirs/precious)" precious
+	[ ! -e "$BUNDLE" ]
+}
+
+@test "relocate follows no link out of a prefix, with --dry-run neither: exit 5" {
+	foreign_root
+	local before
+	mv "$UNGIL_ROOT" moved
+	mv moved/versions/3.99.1t/bin bin
+	ln -s "$PWD/theirs" moved/versions/3.99.1t/bin
+	before=$(cat theirs/tool)
+	run ungil relocate --dry-run --root "$PWD/moved"
+	assert_exit 5
+	assert_output --partial '/bin is not a directory'
+	assert_equal "$(cat theirs/tool)" "$before"
+}
+
+@test "pack: a receipt that does not say where it was installed is an error" {
+	packed
+	sed -i '/"root_prefix"/d' "$UNGIL_ROOT/versions/3.99.1t/ungil.json"
+	LIMIT=20 run ungil pack 3.99.1t
+	assert_exit 1
+	assert_output --partial 'the path "" is not absolute'
 }

@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tarfile
 
+EMPTY = hashlib.sha256(b"").hexdigest().encode()
+
 FAULTS = {
     "flipped": "has another SHA-256 than the manifest says",
     "longer": "has another size than the manifest says",
@@ -41,7 +43,19 @@ FAULTS = {
     "control": "holds control characters",
     "no-runtime": "does not say what it needs of a machine",
     "manifest-large": "is larger than it may be",
-    "directory-first": "comes twice",
+    "directory-first": "stands where ungil.json must",
+    "receipt-elsewhere": "stands where ungil.json must",
+    "receipt-shows": "ungil.json:1:",
+    "series": "names no interpreter",
+    "control-key": "holds control characters",
+    "control-c1": "holds control characters",
+    "soname-path": "is no name of one",
+    "soname-shell": "is no name of one",
+    "manifest-set": "is no manifest that ungil wrote",
+    "manifest-lines": "is no manifest that ungil wrote",
+    "manifest-cut": "is no manifest that ungil wrote",
+    "manifest-out": "has an entry outside of its directory: ../../out",
+    "directories": "does not begin with ungil.json",
     "part": "names no part of an interpreter that this ungil knows",
     "empty": "does not begin with ungil.json",
 }
@@ -80,8 +94,23 @@ def receipt(entries, change):
     entry[1] = json.dumps(value).encode()
 
 
+def seal(entries, manifest):
+    """Another manifest, and the receipt that names it."""
+    find(entries, "/ungil.mtree")[1] = manifest
+    receipt(entries, lambda r: r["manifest"].update(digest=hashlib.sha256(manifest).hexdigest()))
+
+
+def needs(entries, soname):
+    receipt(entries, lambda r: r["runtime"]["libraries"].append({"soname": soname, "versions": [], "modules": ["_ssl"]}))
+
+
 def spoil(entries, fault):
     top = entries[0][0].name.strip("/")
+    manifest = find(entries, "/ungil.mtree")[1]
+    if fault == "other-part":
+        added(entries, f"{top}/bin/python3", data=b"", mode=0o755)
+        seal(entries, manifest + b"./bin/python3 mode=755 type=file size=0 sha256digest=" + EMPTY + b"\n")
+        return
     victim, link = find(entries, "/os.py"), find(entries, "/bin/python")
     match fault:
         case "flipped":
@@ -147,6 +176,30 @@ def spoil(entries, fault):
             find(entries, "/ungil.mtree")[1] += b"#" * (33 << 20)
         case "directory-first":
             entries.insert(1, find(entries, "/bin"))
+        case "receipt-elsewhere":
+            find(entries, "/ungil.json")[0].name = f"{top}/lib/ungil.json"
+        case "receipt-shows":
+            find(entries, "/ungil.json")[1] = '{"a" "\x7f\x9b2J"}'.encode()
+        case "series":
+            receipt(entries, lambda r: r.update(series="3"))
+        case "control-key":
+            receipt(entries, lambda r: r["build"].update(environment={"\x1b[2J": "x"}))
+        case "control-c1":
+            receipt(entries, lambda r: r.update(preset="\x9b2Jquick"))
+        case "soname-path":
+            needs(entries, "/lib/libssl.so.3.99")
+        case "soname-shell":
+            needs(entries, "libssl.so.3.99'; echo '")
+        case "manifest-set":
+            seal(entries, manifest + b"/set mode=644\n")
+        case "manifest-lines":
+            seal(entries, manifest + b"a\n" * 500000)
+        case "manifest-cut":
+            seal(entries, manifest + b"# x")
+        case "manifest-out":
+            seal(entries, manifest + b"./../../out type=file mode=644 size=0 sha256digest=" + EMPTY + b"\n")
+        case "directories":
+            entries[1:1] = [entries[0]] * 100
         case "empty":
             entries.clear()
         # what is no fault, only for another machine

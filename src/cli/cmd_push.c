@@ -67,7 +67,13 @@ static int run(const struct strv *operands)
                         "first the repository: ungil push oci://HOST/REPOSITORY NAME...");
     if (operands->n == 1)
         return err_hint(fail(E_USAGE, "push: which NAME?"), "\"ungil list\" shows the names");
-    int rc = parts_chosen("push", parts, chosen, &all);
+    struct oci_ref ref;
+    int rc = oci_ref_parse(operands->v[0], &ref);
+    if (rc == 0 && ref.digest)
+        rc = fail(E_USAGE, "cannot push to %s: a digest is what a push results in", operands->v[0]);
+    oci_ref_free(&ref);
+    if (rc == 0)
+        rc = parts_chosen("push", parts, chosen, &all);
     if (rc < 0)
         return rc;
     autostore s;

@@ -45,17 +45,25 @@ int arrival_refuse(const struct arrival *a, const char *path, const char *why)
 
 /* ---- What it says of itself ---- */
 
-/* Whether a text in it would steer the terminal that shows it. Keys are not shown. */
+static bool has_control(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if (archive_is_control(c) && *c != '\n')
+            return true;
+    return false;
+}
+
+/* Whether a text in it would steer the terminal that shows it. */
 static bool is_printable(json_t *value)
 {
     const char *text = json_string_value(value), *key;
     size_t i;
     json_t *member;
-    for (const char *c = text ? text : ""; *c; c++)
-        if (((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f)
-            return false;
+    if (text && has_control(text))
+        return false;
     json_array_foreach(value, i, member) if (!is_printable(member)) return false;
-    json_object_foreach(value, key, member) if (!is_printable(member)) return false;
+    json_object_foreach(value, key,
+                        member) if (has_control(key) || !is_printable(member)) return false;
     return true;
 }
 
@@ -65,8 +73,9 @@ static int check_receipt(struct arrival *a)
     json_t *bundle = json_object_get(r->json, "bundle");
     const char *part = json_text(bundle, "part");
     autofree char *release = NULL, *suffix = NULL;
+    autofree char *series = series_of(r->release);
     if (!name_split(r->name, &release, &suffix) || strcmp(release, r->release) != 0 ||
-        strcmp(suffix, r->suffix) != 0 || !str_starts(r->release, r->series))
+        strcmp(suffix, r->suffix) != 0 || strcmp(series, r->series) != 0)
         return arrival_refuse(a, bundle_receipt_name, "names no interpreter");
     if (!is_printable(r->json))
         return arrival_refuse(a, bundle_receipt_name, "holds control characters");
@@ -105,6 +114,9 @@ static int expect(const struct archive_mtree_entry *e, void *arg)
     if (e->type == '?' || (e->type == 'f' && !*e->sha256) || a->n >= BUNDLE_ENTRY_LIMIT ||
         e->size > bundle_byte_limit || (a->bytes += e->size) > bundle_byte_limit)
         return arrival_refuse(a, e->path, "in its manifest makes no sense");
+    /* An additional part brings what is its own, and replaces nothing of the interpreter. */
+    if (a->part != BUNDLE_MAIN && e->type != 'd' && bundle_part_of(e->path) != a->part)
+        return arrival_refuse(a, e->path, "is of another part than the bundle");
     if (a->n == a->cap) {
         a->cap = a->cap ? a->cap * 2 : 4096;
         a->list = xrealloc(a->list, a->cap * sizeof *a->list);
@@ -183,6 +195,8 @@ int arrival_take_entry(const struct archive_mtree_entry *e, void *arg)
     if (a->began)
         return arrival_take(a, e);
     a->began = true;
+    if (strcmp(e->path, bundle_receipt_name) != 0 || e->type != 'f')
+        return arrival_refuse(a, e->path, "stands where ungil.json must");
     return 0; /* ungil.json, which was read before; it is written anew */
 }
 

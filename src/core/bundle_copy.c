@@ -57,6 +57,9 @@ static int copy_link(struct copying *p, const struct archive_mtree_entry *e, con
         strv_add(&p->changed, e->path);
         return 0;
     }
+    if (!fs_link_stays_inside(e->path, target)) /* what comes next may be written through it */
+        return fail(E_INTEGRITY, "%s is not packed: its link %s leads out of it", p->to->r->name,
+                    e->path);
     return symlink(target, to) < 0 ? fail_errno(E_FAILED, "cannot make the link %s", to) : 0;
 }
 

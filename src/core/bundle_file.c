@@ -1,4 +1,5 @@
 /* Bundles that are files, see bundle.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -21,7 +22,8 @@ static int read_receipt(struct arrival *a, const char *file)
 static int fetch(struct bundle_origin *o, struct arrival *a)
 {
     (void)a;
-    return digest_file(o->location, o->sha256);
+    autofree char *real = realpath(o->location, NULL); /* no digest is made through a link */
+    return digest_file(real ? real : o->location, o->sha256);
 }
 
 static int unpack(struct bundle_origin *o, struct arrival *a)
@@ -32,6 +34,7 @@ static int unpack(struct bundle_origin *o, struct arrival *a)
                                           .each = arrival_take_entry,
                                           .arg = a,
                                           .threads = cpu_count(),
+                                          .alone_bytes = BUNDLE_MANIFEST_LIMIT,
                                           .alone =
                                               3}; /* the directory, the receipt, the manifest */
     int rc = archive_unpack(o->location, a->prefix, 1, &limits);

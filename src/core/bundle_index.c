@@ -63,6 +63,16 @@ char *index_inputs_tag(const char *inputs)
     return xasprintf("inputs-%s", inputs);
 }
 
+/* Whether an index is one of bundles: by the names of its entries, because tools that copy an index
+ * from one registry to another may know no artifactType and leave it out. */
+static bool holds_bundles(json_t *index)
+{
+    size_t i;
+    json_t *entry, *manifests = json_object_get(index, "manifests");
+    json_array_foreach(manifests, i, entry) if (!*index_text(entry, "name")) return false;
+    return json_array_size(manifests) > 0;
+}
+
 /* ---- Publishing ---- */
 
 static bool same_place(json_t *a, json_t *b)
@@ -131,8 +141,7 @@ static int read_tag(struct registry *r, const char *tag, json_t *manifests)
     rc = oci_manifest_parse(text, strlen(text), &d, tag, &json);
     if (rc < 0)
         return rc;
-    if (strcmp(json_text(json, "artifactType"), BUNDLE_ARTIFACT) != 0 ||
-        strcmp(d.media_type, OCI_INDEX_TYPE) != 0) {
+    if (strcmp(d.media_type, OCI_INDEX_TYPE) != 0 || !holds_bundles(json)) {
         rc = fail(E_FAILED, "%s:%s is there, and not an index of bundles", registry_name(r), tag);
         err_hint(rc, "push to a repository that has only bundles");
     } else {
@@ -298,7 +307,9 @@ int index_resolve(struct registry *r, const char *reference, const struct index_
         rc = oci_manifest_parse(text, strlen(text), &d, reference, &json);
     if (rc < 0)
         return rc;
-    if (strcmp(json_text(json, "artifactType"), BUNDLE_ARTIFACT) != 0) {
+    bool index = strcmp(d.media_type, OCI_INDEX_TYPE) == 0;
+    if (strcmp(json_text(json, "artifactType"), BUNDLE_ARTIFACT) != 0 &&
+        !(index && holds_bundles(json))) {
         rc = fail(E_FAILED, "%s:%s is no bundle of ungil", registry_name(r), reference);
         err_hint(rc, "it may be an image; \"ungil push\" makes bundles");
         json_decref(json);
@@ -306,7 +317,7 @@ int index_resolve(struct registry *r, const char *reference, const struct index_
     }
     *entries = json_array();
     json_t *manifests = json_object_get(json, "manifests");
-    if (strcmp(d.media_type, OCI_INDEX_TYPE) != 0) {
+    if (!index) {
         json_array_append_new(*entries, entry_of_bundle(json, &d));
     } else {
         json_array_foreach(manifests, i, entry) if (fits(entry, wish))

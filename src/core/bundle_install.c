@@ -85,8 +85,10 @@ static int verify(struct landing *a)
 /* The prefix becomes what is installed, and what has just been unpacked. */
 static int merge(struct landing *a)
 {
-    autofree char *both = path_join(a->stage, "both");
-    int rc = linked_copy(a->final, both);
+    autofree char *both = path_join(a->stage, "both"), *digest = NULL;
+    int rc = manifest_renew(a->in->prefix, &a->changed, &digest);
+    if (rc == 0)
+        rc = linked_copy(a->final, both);
     if (rc == 0)
         rc = linked_copy(a->in->prefix, both);
     if (rc == 0)
@@ -136,7 +138,8 @@ static int write_receipt(struct landing *a)
 {
     autofree char *digest = NULL;
     char now[32];
-    int rc = a->base ? manifest_write(a->in->prefix, &digest)
+    /* What was changed or added in the prefix since then does not become what was installed. */
+    int rc = a->base ? manifest_join(a->in->prefix, a->final, &digest)
                      : manifest_renew(a->in->prefix, &a->changed, &digest);
     if (rc < 0)
         return rc;

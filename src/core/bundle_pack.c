@@ -90,7 +90,8 @@ static int describe(struct bundle_made *made)
 {
     char hex[SHA256_HEX];
     struct stat st;
-    int rc = digest_file(made->file, hex);
+    autofree char *real = realpath(made->file, NULL); /* no digest is made through a link */
+    int rc = digest_file(real ? real : made->file, hex);
     if (rc == 0 && stat(made->file, &st) < 0)
         rc = fail_errno(E_FAILED, "cannot read %s", made->file);
     if (rc < 0)

@@ -161,8 +161,6 @@ int bundle_push(const struct store *s, struct receipt *const *receipts, size_t n
     unsigned long long received = 0, sent = 0;
     *report = NULL;
     int rc = oci_ref_parse(ref, &where);
-    if (rc == 0 && where.digest)
-        rc = fail(E_USAGE, "cannot push to %s: a digest is what a push results in", ref);
     const struct registry_opts ro = {.plain_http = opts->plain_http, .progress = opts->progress};
     if (rc == 0)
         rc = registry_open(&where, &ro, &p.r);

@@ -62,11 +62,13 @@ static bool is_about(const char *payload, const char *digest)
     return about;
 }
 
-/* 0: one of them is of this key. E_INTEGRITY silently: none is. */
-static int find_signature(struct registry *r, json_t *layers, const char *digest, const char *key)
+/* Whether one of them is of this key. */
+static int find_signature(struct registry *r, json_t *layers, const char *digest, const char *key,
+                          bool *found)
 {
     json_t *layer;
     size_t i;
+    *found = false;
     json_array_foreach(layers, i, layer)
     {
         struct oci_descriptor d;
@@ -85,10 +87,11 @@ static int find_signature(struct registry *r, json_t *layers, const char *digest
         if (!is_about(payload, digest))
             continue;
         rc = sign_check(key, payload, d.size, signature);
+        *found = rc == 0;
         if (rc != E_INTEGRITY)
             return rc;
     }
-    return E_INTEGRITY;
+    return 0;
 }
 
 /* What cosign writes as the config of such an image. */
@@ -143,11 +146,12 @@ static int add_signature(struct registry *r, json_t *layers, const char *digest,
 int bundle_sign(struct registry *r, const struct oci_descriptor *d, const char *key)
 {
     json_t *layers;
+    bool found = false;
     autofree char *tag = signature_tag(d->digest);
     int rc = read_signatures(r, tag, &layers);
     if (rc == 0)
-        rc = find_signature(r, layers, d->digest, key);
-    if (rc == E_INTEGRITY && !*err_message()) {
+        rc = find_signature(r, layers, d->digest, key, &found);
+    if (rc == 0 && !found) {
         rc = add_signature(r, layers, d->digest, key);
         if (rc == 0)
             rc = put_signatures(r, tag, layers);
@@ -159,11 +163,12 @@ int bundle_sign(struct registry *r, const struct oci_descriptor *d, const char *
 int bundle_sign_verify(struct registry *r, const struct oci_descriptor *d, const char *key)
 {
     json_t *layers;
+    bool found = false;
     autofree char *tag = signature_tag(d->digest);
     int rc = read_signatures(r, tag, &layers);
     if (rc == 0)
-        rc = find_signature(r, layers, d->digest, key);
-    if (rc == E_INTEGRITY && !*err_message()) {
+        rc = find_signature(r, layers, d->digest, key, &found);
+    if (rc == 0 && !found) {
         rc = fail(E_INTEGRITY, "%s@%s is refused: %s %s", registry_name(r), d->digest,
                   json_array_size(layers) ? "none of its signatures is by" : "it is not signed by",
                   key);

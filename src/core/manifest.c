@@ -65,7 +65,8 @@ static char *spliced(const char *old, const char *fresh, size_t *replaced)
     autostr out = {0};
     *replaced = 0;
     while (*old) {
-        size_t n = strcspn(old, "\n") + 1;
+        size_t n = strcspn(old, "\n");
+        n += old[n] == '\n';
         const char *line = *old == '.' ? line_like(fresh, old) : NULL;
         if (line) {
             str_addn(&out, line, strcspn(line, "\n"));
@@ -116,6 +117,40 @@ int manifest_renew(const char *prefix, const struct strv *changed, char **digest
     rc = fs_write_atomic(file, text, strlen(text), 0644);
     char hex[SHA256_HEX];
     digest_text(text, hex);
+    *digest = xstrdup(hex);
+    return rc;
+}
+
+/* The lines of `more` whose paths `text` does not name. */
+static void add_new_lines(struct str *out, const char *text, const char *more)
+{
+    while (*more) {
+        size_t n = strcspn(more, "\n");
+        n += more[n] == '\n';
+        if (*more == '.' && !line_like(text, more))
+            str_addn(out, more, n);
+        more += n;
+    }
+}
+
+int manifest_join(const char *prefix, const char *base, char **digest)
+{
+    autofree char *file = path_join(prefix, manifest_name),
+                  *old_file = path_join(base, manifest_name);
+    autofree char *old = NULL, *more = NULL;
+    size_t replaced;
+    int rc = fs_read_text(old_file, &old);
+    if (rc == 0)
+        rc = fs_read_text(file, &more);
+    if (rc < 0)
+        return rc == E_NOTFOUND ? fail(E_FAILED, "%s has no manifest", base) : rc;
+    autofree char *kept = spliced(old, more, &replaced);
+    autostr text = {0};
+    str_add(&text, kept);
+    add_new_lines(&text, old, more);
+    rc = fs_write_atomic(file, text.s, text.len, 0644);
+    char hex[SHA256_HEX];
+    digest_text(text.s, hex);
     *digest = xstrdup(hex);
     return rc;
 }

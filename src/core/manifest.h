@@ -16,6 +16,11 @@ int manifest_write(const char *prefix, char **digest);
  * are as it says: only these are read again. */
 int manifest_renew(const char *prefix, const struct strv *changed, char **digest);
 
+/* `prefix` is a copy of `base` to which the manifest that it has now was added: that of `base` and
+ * that one become its manifest. What neither of them lists, or what is not as they say, stays so.
+ */
+int manifest_join(const char *prefix, const char *base, char **digest);
+
 struct manifest_report {
     size_t checked;
     struct strv changed, missing,

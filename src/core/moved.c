@@ -26,13 +26,15 @@ static int own_binaries(const char *copy, const char *dir, const char *beginning
 {
     autofree char *path = path_join(copy, dir);
     autostrv names = {0};
-    int rc = fs_list(path, &names);
+    int rc = fs_is_dir(path) ? fs_list(path, &names) : 0; /* a link may lead anywhere */
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
         autofree char *file = path_join(path, names.v[i]), *own = xasprintf("%s.own", file);
         struct stat st;
         if (!str_starts(names.v[i], beginning) || lstat(file, &st) < 0 || !S_ISREG(st.st_mode))
             continue;
-        rc = fs_copy_file(file, own);
+        rc = fs_remove_tree(own);
+        if (rc == 0)
+            rc = fs_copy_file(file, own);
         if (rc == 0 && rename(own, file) < 0)
             rc = fs_remove_tree(own) < 0 ? E_FAILED : fail_errno(E_FAILED, "cannot write %s", file);
     }

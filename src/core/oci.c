@@ -25,7 +25,7 @@ bool oci_is_ref(const char *spec)
     return str_starts(spec, scheme);
 }
 
-static bool is_digest(const char *text)
+bool oci_is_digest(const char *text)
 {
     if (!str_starts(text, "sha256:") || strlen(text) != OCI_DIGEST - 1)
         return false;
@@ -64,7 +64,7 @@ static bool is_repository(const char *text)
     return s && !*s && strlen(text) <= REPOSITORY_LIMIT;
 }
 
-static bool is_tag(const char *text)
+bool oci_is_tag(const char *text)
 {
     size_t n = strlen(text);
     if (n == 0 || n > TAG_LIMIT || *text == '.' || *text == '-')
@@ -124,10 +124,10 @@ static int check_ref(const char *text, const struct oci_ref *r)
     if (!is_repository(r->repository))
         return wrong(text, "the repository is wrong",
                      "it has small letters and digits, with one of . _ __ - between them, and /");
-    if (r->tag && !is_tag(r->tag))
+    if (r->tag && !oci_is_tag(r->tag))
         return wrong(text, "the tag is wrong",
                      "it has at most 128 letters, digits, _ . and -, and begins with none of . -");
-    if (r->digest && !is_digest(r->digest))
+    if (r->digest && !oci_is_digest(r->digest))
         return wrong(text, "the digest is wrong", "it is sha256: and 64 digits of 0-9 and a-f");
     return 0;
 }
@@ -173,7 +173,7 @@ char *oci_ref_text(const struct oci_ref *r)
 /* ---- Descriptors ---- */
 
 /* TYPE/SUBTYPE as RFC 6838 has it; these characters also fit into a header and a message. */
-static bool is_media_type(const char *text)
+bool oci_is_media_type(const char *text)
 {
     const char *slash = strchr(text, '/');
     if (!slash || slash == text || !slash[1] || strchr(slash + 1, '/'))
@@ -191,9 +191,9 @@ int oci_descriptor_parse(json_t *json, const char *where, struct oci_descriptor 
     json_t *size = json_object_get(json, "size");
     if (!json_is_object(json))
         return fail(E_INTEGRITY, "%s: a descriptor is no object", where);
-    if (!is_media_type(type) || strlen(type) >= sizeof out->media_type)
+    if (!oci_is_media_type(type) || strlen(type) >= sizeof out->media_type)
         return fail(E_INTEGRITY, "%s: a descriptor has no media type", where);
-    if (!is_digest(digest))
+    if (!oci_is_digest(digest))
         return fail(E_INTEGRITY, "%s: a descriptor has no digest of the kind sha256:… (64 digits)",
                     where);
     if (!json_is_integer(size) || json_integer_value(size) < 0)
@@ -265,7 +265,7 @@ static int check_manifest(json_t *json, const struct oci_descriptor *d, const ch
         return fail(E_INTEGRITY, "%s: it has no schemaVersion 2", where);
     if (json_object_get(json, "mediaType") && !str_eq(type, d->media_type))
         return fail(E_INTEGRITY, "%s: it says that it is %s, but it was announced as %s", where,
-                    is_media_type(type) ? type : "something else", d->media_type);
+                    oci_is_media_type(type) ? type : "something else", d->media_type);
     if (is_index_type(d->media_type)) {
         if (!json_is_array(list) || layers)
             return fail(E_INTEGRITY, "%s: an index must have \"manifests\", and no \"layers\"",

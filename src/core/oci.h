@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OCI_INDEX_TYPE "application/vnd.oci.image.index.v1+json"
-#define OCI_MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-#define OCI_CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
-#define OCI_EMPTY_TYPE "application/vnd.oci.empty.v1+json" /* of the two bytes "{}" */
+#define OCI_INDEX_TYPE      "application/vnd.oci.image.index.v1+json"
+#define OCI_MANIFEST_TYPE   "application/vnd.oci.image.manifest.v1+json"
+#define OCI_CONFIG_TYPE     "application/vnd.oci.image.config.v1+json"
+#define OCI_EMPTY_TYPE      "application/vnd.oci.empty.v1+json" /* of the two bytes "{}" */
 #define OCI_LAYER_GZIP_TYPE "application/vnd.oci.image.layer.v1.tar+gzip"
-#define OCI_DIGEST 72 /* "sha256:", 64 digits, NUL */
+#define OCI_DIGEST          72         /* "sha256:", 64 digits, NUL */
 enum { OCI_MANIFEST_LIMIT = 4 << 20 }; /* bytes; what the distribution-spec asks of registries */
 
 /* oci://HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]; texts owned, free with oci_ref_free. */
@@ -28,6 +28,11 @@ void oci_ref_free(struct oci_ref *r);
 char *oci_ref_text(const struct oci_ref *r); /* owned; with "oci://" */
 /* Whether a SPEC of `install` is such a reference: it begins with "oci://". */
 bool oci_is_ref(const char *spec);
+
+/* Their grammars. What fits can be shown, and be a part of a path or of a header. */
+bool oci_is_digest(const char *text);     /* sha256:…, 64 digits */
+bool oci_is_tag(const char *text);        /* at most 128 characters */
+bool oci_is_media_type(const char *text); /* TYPE/SUBTYPE, without parameters */
 
 /* What a digest, a size and a media type say about a blob or a manifest. */
 struct oci_descriptor {

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "io/archive_name.h"
 
 enum { FORMAT = 1 };
 
@@ -37,8 +38,10 @@ int receipt_parse(const char *text, size_t size, const char *path, struct receip
     *out = NULL;
     json_error_t why;
     json_t *json = json_loadb(text, size, 0, &why);
-    if (!json)
-        return fail(E_FAILED, "%s:%d: %s", path, why.line, why.text);
+    if (!json) {
+        autofree char *said = archive_printable(why.text); /* it quotes what is there */
+        return fail(E_FAILED, "%s:%d: %s", path, why.line, said);
+    }
     json_int_t format = json_integer_value(json_object_get(json, "format"));
     if (format != FORMAT || !*text_of(json, "name")) {
         json_decref(json);

@@ -22,7 +22,11 @@ int registry_open(const struct oci_ref *ref, const struct registry_opts *opts,
     struct registry *r = xcalloc(1, sizeof *r);
     r->http = session;
     r->opts = *opts;
-    r->ref = (struct oci_ref){.host = xstrdup(ref->host), .repository = xstrdup(ref->repository)};
+    /* docker.io/NAME is short for what everybody sees there as docker.io/library/NAME */
+    bool library = str_eq(ref->host, "docker.io") && !strchr(ref->repository, '/');
+    r->ref = (struct oci_ref){.host = xstrdup(ref->host),
+                              .repository =
+                                  xasprintf("%s%s", library ? "library/" : "", ref->repository)};
     r->name = xasprintf("%s/%s", ref->host, ref->repository);
     *out = r;
     return 0;
@@ -128,5 +132,6 @@ int registry_reach(struct registry *r)
         return err_hint(rc, "%s; a registry without TLS needs --plain-http", hint ? hint : "");
     }
     detail("%s does not speak TLS: asking it by HTTP", r->ref.host);
+    err_clear();
     return probe(r, "http", &other);
 }

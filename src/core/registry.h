@@ -5,9 +5,10 @@
  * passwords go to the host that they are for, and to no other after a redirect. What fails for a
  * while is tried again, as http.h says; UNGIL_RETRY_BASE and UNGIL_HTTP_STALL hold here, too.
  *
- * Credentials: $DOCKER_CONFIG/config.json, else ~/.docker/config.json, else
- * $REGISTRY_AUTH_FILE, else $XDG_RUNTIME_DIR/containers/auth.json: "auths" (auth,
- * identitytoken), "credHelpers", "credsStore" (docker-credential-NAME get).
+ * Credentials: from the first that knows the host of $DOCKER_CONFIG/config.json (where that is not
+ * set, ~/.docker/config.json), $REGISTRY_AUTH_FILE and $XDG_RUNTIME_DIR/containers/auth.json: a
+ * helper in "credHelpers" or "credsStore" (docker-credential-NAME get), else "auths" (auth,
+ * identitytoken; HOST, https://HOST/v1/, HOST/PART-OF-A-REPOSITORY).
  *
  * Errors: E_UNREACHABLE when the registry cannot be reached or fails; E_NOTFOUND for what it has
  * not; E_INTEGRITY when it sends something else than its digest says; E_FAILED when it refuses
@@ -27,10 +28,13 @@
 struct progress;
 
 struct registry_opts {
-    bool
-        plain_http; /* --plain-http: also for other hosts than this machine (localhost, 127.0.0.0/8,
-                       ::1), which are asked by HTTPS first and then by HTTP, as docker does */
-    const struct progress *progress; /* NULL: nobody watches */
+    /* --plain-http: also for other hosts than this machine (localhost, 127.0.0.0/8, ::1). Such a
+     * host is asked by HTTPS first, and by HTTP when it speaks no TLS; never when its certificate
+     * is not good. */
+    bool plain_http;
+    /* NULL: nobody watches. Updates and ticks for the task registry_name(); the stage is the
+     * caller's. */
+    const struct progress *progress;
 };
 
 struct registry; /* one repository on one registry */

@@ -79,8 +79,10 @@ void ask_body(struct ask *a, const char *media_type, const void *data, size_t si
 static void add_printable(struct str *out, const char *text)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c && out->len < WORDS; c++) {
-        bool c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;                      /* U+0080 ... */
-        bool turn = *c == 0xe2 && (c[1] == 0x80 || c[1] == 0x81) && c[2] >= 0xa6; /* U+202A ... */
+        bool c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 ... U+009F */
+        /* U+202A ... U+202E and U+2066 ... U+2069 turn the direction of what follows */
+        bool turn = *c == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+                                   (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
         if (*c < ' ' || *c == 0x7f || c1 || turn) {
             str_add(out, " ");
             c += turn ? 2 : c1;
@@ -258,7 +260,7 @@ static int try_again(struct ask *a, int rc)
         return rc;
     if (++a->tries >= HTTP_TRIES)
         return err_hint(err_context(rc, "after %d tries", HTTP_TRIES),
-                        "try again later: what is there already is not sent a second time");
+                        "try again later: it goes on from what is there already");
     a->http.delay = http_delay(&limits, a->tries + 1, http_retry_after(&a->http));
     note("%s; try %d of %d in %.1f s", err_message(), a->tries + 1, HTTP_TRIES, a->http.delay);
     str_set(&a->http.url, xstrdup(a->url));

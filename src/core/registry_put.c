@@ -137,7 +137,8 @@ static int over(struct put *p)
 {
     const char *said = http_header(&p->ask.http, "Docker-Content-Digest", 0);
     if (said && str_starts(said, "sha256:") && strcmp(said, p->d.digest) != 0)
-        return ask_fail(&p->ask, E_INTEGRITY, "the registry says that it got %s", said);
+        return ask_fail(&p->ask, E_INTEGRITY, "the registry says that it got %s",
+                        oci_is_digest(said) ? said : "something else");
     p->over = true;
     if (p->fd >= 0)
         close(p->fd);

@@ -38,9 +38,14 @@ static int media_type_of(struct ask *a, char out[128])
                          : type;
     if (!*is && json_object_get(json, "manifests"))
         is = OCI_INDEX_TYPE;
-    snprintf(out, 128, "%s", *is ? is : OCI_MANIFEST_TYPE);
+    if (!*is)
+        is = OCI_MANIFEST_TYPE;
+    if (!oci_is_media_type(is) || strlen(is) >= 128)
+        rc = ask_fail(a, E_INTEGRITY, "its media type is none");
+    else
+        strcpy(out, is);
     json_decref(json);
-    return 0;
+    return rc;
 }
 
 /* What has come is what the registry says, and what was asked for. */
@@ -51,7 +56,7 @@ static int check_digest(struct ask *a, const char *reference, const struct oci_d
         return ask_fail(a, E_INTEGRITY, "what came has the digest %s", d->digest);
     if (said && str_starts(said, "sha256:") && strcmp(said, d->digest) != 0)
         return ask_fail(a, E_INTEGRITY, "what came has the digest %s, but the registry says %s",
-                        d->digest, said);
+                        d->digest, oci_is_digest(said) ? said : "something else");
     return 0;
 }
 
@@ -130,11 +135,13 @@ int registry_manifest_head(struct registry *r, const char *reference, struct oci
     const char *said = there ? http_header(&a.http, "Docker-Content-Digest", 0) : NULL;
     const char *length = there ? http_header(&a.http, "Content-Length", 0) : NULL;
     autofree char *type = there ? ask_media_type(&a) : NULL;
-    if (rc == 0 && a.http.status == 404)
+    if (rc == 0 && a.http.status == 404) {
+        err_clear(); /* of a try before */
         rc = E_NOTFOUND;
-    else if (rc == 0 && !there)
+    }
+    if (rc == 0 && !there)
         rc = ask_refused(&a);
-    bool whole = there && said && length && *type && strlen(said) == OCI_DIGEST - 1 &&
+    bool whole = there && said && length && oci_is_digest(said) && oci_is_media_type(type) &&
                  strlen(type) < sizeof d->media_type;
     if (whole) {
         *d = (struct oci_descriptor){.size = strtoull(length, NULL, 10)};
@@ -303,8 +310,8 @@ static int add_tags(struct ask *a, json_t *page, void *arg)
     size_t i;
     json_array_foreach(tags, i, tag)
     {
-        if (!json_is_string(tag))
-            return ask_fail(a, E_UNREACHABLE, "a tag is no text");
+        if (!json_is_string(tag) || !oci_is_tag(json_string_value(tag)))
+            return ask_fail(a, E_UNREACHABLE, "there is a tag that is none");
         json_array_append(arg, tag);
     }
     return 0;

@@ -30,6 +30,8 @@ struct relocation {
     struct strv *changed;  /* paths below the prefix; NULL: nobody asks */
 };
 
+enum { TEXT_LIMIT = 16 << 20 }; /* bytes; the largest of these files has 120 KB */
+
 typedef char *rewrite(const struct relocation *r, const char *text, size_t size);
 
 static void note_changed(const struct relocation *r, const char *path)
@@ -45,7 +47,7 @@ static int rewrite_file(const struct relocation *r, const char *path, rewrite *h
     struct stat st;
     if (changed)
         *changed = false;
-    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > TEXT_LIMIT)
         return 0;
     autofree char *old = NULL;
     size_t size;
@@ -59,8 +61,8 @@ static int rewrite_file(const struct relocation *r, const char *path, rewrite *h
     autofree char *new = how(r, old, size);
     if (!new || strcmp(new, old) == 0)
         return 0;
-    autofree char *temporary = xasprintf("%s.tmp", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    autofree char *temporary = xasprintf("%s.XXXXXX.tmp", path);
+    int fd = mkostemps(temporary, (int)strlen(".tmp"), O_CLOEXEC);
     if (fd < 0)
         return fail_errno(E_FAILED, "cannot write %s", temporary);
     struct timespec times[2] = {st.st_atim, st.st_mtim};
@@ -186,7 +188,9 @@ static char *link_flags(const char *prefix)
     autofree char *config = library ? first_with(library, "config-") : NULL;
     autofree char *makefile = config ? path_join(config, "Makefile") : NULL;
     autofree char *text = NULL;
-    if (!makefile || fs_read_text(makefile, &text) < 0)
+    struct stat st;
+    if (!makefile || lstat(makefile, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > TEXT_LIMIT ||
+        fs_read_text(makefile, &text) < 0)
         return NULL;
     return rewrite_link_flags(text);
 }
@@ -211,6 +215,8 @@ static int relocate_scripts(const struct relocation *r)
 static bool remove_compiled(const struct relocation *r, const char *dir, const char *file)
 {
     autofree char *cache = path_join(dir, "__pycache__");
+    if (!fs_is_dir(cache))
+        return false;
     autofree char *stem = xstrndup(file, strlen(file) - strlen("py"));
     autostrv names = {0};
     bool any = false;
@@ -230,6 +236,8 @@ static int relocate_config_dir(const struct relocation *r, const char *dir)
 {
     autofree char *makefile = path_join(dir, "Makefile"),
                   *script = path_join(dir, "python-config.py");
+    if (!fs_is_dir(dir))
+        return 0;
     int rc = rewrite_file(r, makefile, as_makefile, NULL);
     return rc < 0 ? rc : rewrite_file(r, script, as_config_py, NULL);
 }
@@ -308,11 +316,25 @@ static int relocate_libraries(struct relocation *r)
     return rc;
 }
 
+/* What lies behind a symbolic link belongs to somebody else. */
+static int check_directories(const char *prefix)
+{
+    static const char *const names[] = {"bin", "lib", "lib/pkgconfig"};
+    for (size_t i = 0; i < lengthof(names); i++) {
+        autofree char *dir = path_join(prefix, names[i]);
+        struct stat st;
+        if (lstat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
+            return fail(E_INTEGRITY, "%s is not a directory, as it is in every interpreter", dir);
+    }
+    return 0;
+}
+
 int relocate_prefix(const char *prefix, const char *configured, const char *final,
                     const char *build_dir, struct strv *changed)
 {
-    if (final[0] != '/')
-        return fail(E_FAILED, "%s is not an absolute path", final);
+    if (configured[0] != '/' || final[0] != '/')
+        return fail(E_FAILED, "the path \"%s\" is not absolute",
+                    configured[0] != '/' ? configured : final);
     for (const char *p = final; *p; p++)
         if (iscntrl((unsigned char)*p))
             return err_hint(fail(E_FAILED, "there is a control character in the path %s", final),
@@ -322,9 +344,12 @@ int relocate_prefix(const char *prefix, const char *configured, const char *fina
                            .final = final,
                            .build_dir = build_dir,
                            .changed = changed};
+    int rc = check_directories(prefix);
+    if (rc < 0)
+        return rc;
     r.real_build_dir = build_dir ? realpath(build_dir, NULL) : NULL;
     r.link_with = link_flags(prefix);
-    int rc = relocate_scripts(&r);
+    rc = relocate_scripts(&r);
     if (rc == 0)
         rc = each_file(&r, "lib/pkgconfig", ".pc", as_pkgconfig);
     if (rc == 0)

@@ -92,8 +92,9 @@ static int collect_one(const char *relative, const char *path, const struct stat
     int rc = proc_check();
     if (rc < 0 || !S_ISREG(st->st_mode) || !is_elf(path))
         return rc;
-    if (strstr(relative, "/debug/") || str_ends(relative, ".o"))
-        return 0; /* read by debuggers and linkers, never loaded */
+    if (strstr(relative, "/debug/") || str_ends(relative, ".o") ||
+        strstr(relative, "/site-packages/"))
+        return 0; /* read by debuggers and linkers, never loaded; what users added */
     struct elf_runtime r;
     rc = elf_runtime_read(path, &r);
     if (rc == E_NOTFOUND) {
@@ -320,6 +321,25 @@ static int check_machine(json_t *runtime, const char *name)
     return 0;
 }
 
+/* Each is loaded to see whether it is there, and is shown in a command for a shell: a name, which
+ * the dynamic loader looks for in the system's own directories, and not the path of any file. */
+static int check_sonames(const struct strv *sonames, const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._+-";
+    for (size_t i = 0; i < sonames->n; i++) {
+        const char *soname = sonames->v[i];
+        if (*soname && *soname != '-' && soname[strspn(soname, allowed)] == '\0')
+            continue;
+        return err_hint(fail(E_INTEGRITY,
+                             "%s is refused: it needs a library \"%s\", which is no "
+                             "name of one",
+                             name, soname),
+                        "get it again, from whom you trust");
+    }
+    return 0;
+}
+
 int runtime_check(json_t *runtime, const char *name, const struct strv *optional,
                   struct strv *absent)
 {
@@ -329,6 +349,8 @@ int runtime_check(json_t *runtime, const char *name, const struct strv *optional
     size_t i;
     int rc = check_machine(runtime, name);
     json_array_foreach(libraries, i, library) strv_add(&sonames, json_text(library, "soname"));
+    if (rc == 0)
+        rc = check_sonames(&sonames, name);
     if (rc == 0)
         rc = dl_locate(&sonames, &paths);
     if (rc < 0)

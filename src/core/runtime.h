@@ -19,7 +19,8 @@ char *runtime_platform_here(void); /* this machine's; owned */
 
 /* Can this machine run it? E_FAILED names what is missing, for which modules, and how this
  * distribution installs it. What only modules in `optional` (names of recipes: "tkinter") need may
- * be missing: these modules are added to `absent`. */
+ * be missing: these modules are added to `absent`. E_INTEGRITY when a library has no name, but a
+ * path or worse. */
 int runtime_check(json_t *runtime, const char *name, const struct strv *optional,
                   struct strv *absent);
 

@@ -84,6 +84,7 @@ struct unpacking {
     pthread_mutex_t telling; /* one call of `each` at a time */
     struct crew *crew;       /* who writes small files; NULL: nobody but the reader */
     unsigned long alone;
+    unsigned long long alone_bytes;
     unsigned long long bytes_left;
     unsigned long entries_left;
     struct archive *reader;
@@ -313,6 +314,8 @@ static int unpack_file(struct unpacking *u, struct archive_entry *e, char *path)
                       u->zip    ? "would make more than a file of this size grows to: a zip bomb"
                       : u->kind ? "is more than may be unpacked of it"
                                 : "is larger than any source of CPython");
+    if (u->alone > 0 && u->alone_bytes > 0 && (unsigned long long)size > u->alone_bytes)
+        return refuse(u, path, "is larger than it may be");
     u->bytes_left -= (unsigned long long)size;
     struct file f = {.u = u,
                      .path = path,
@@ -548,6 +551,7 @@ int archive_unpack(const char *file, const char *dir, int strip,
                           .each = limits->each,
                           .arg = limits->arg,
                           .alone = limits->alone,
+                          .alone_bytes = limits->alone_bytes,
                           .telling = PTHREAD_MUTEX_INITIALIZER,
                           .bytes_left = limits->bytes,
                           .entries_left = limits->entries};

@@ -27,6 +27,7 @@ struct archive_limits {
     void *arg;
     int threads;         /* that write small files beside each other; 0, 1: none */
     unsigned long alone; /* so many entries are there, and told, before the next is looked at */
+    unsigned long long alone_bytes; /* the size that each of those may have; 0: any */
 };
 #define ARCHIVE_LIMITS_SOURCE                                                                      \
     {                                                                                              \
@@ -61,7 +62,8 @@ int archive_mtree_add(struct archive_mtree *m, const char *relative, const char 
 int archive_mtree_close(struct archive_mtree *m, char **text);
 
 /* Reading one: calls back for each entry; a result other than 0 stops it and is returned.
- * E_NOTFOUND, silently, when there is no such file; E_INTEGRITY when it is no manifest. */
+ * E_NOTFOUND, silently, when there is no such file; E_INTEGRITY when it is no manifest as the above
+ * writes them: no path in it is absolute or has "..". */
 int archive_mtree_read(const char *file, archive_each *each, void *arg);
 
 #endif

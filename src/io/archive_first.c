@@ -60,12 +60,13 @@ static int read_text(const struct first *f, char **text)
 
 static int find(const struct first *f, char **text)
 {
+    enum { DIRECTORIES = 16 }; /* a file of a megabyte may begin with millions */
     struct archive_entry *e;
-    int status;
+    int status, directories = 0;
     while ((status = archive.read_next_header(f->reader, &e)) == ARCHIVE_OK ||
            status == ARCHIVE_WARN) {
         const char *path = archive.entry_pathname(e);
-        if (archive.entry_filetype(e) == AE_IFDIR)
+        if (archive.entry_filetype(e) == AE_IFDIR && directories++ < DIRECTORIES)
             continue;
         if (!path || strcmp(path_base(path), f->name) != 0 || archive.entry_filetype(e) != AE_IFREG)
             break;

@@ -6,11 +6,19 @@
 
 #include "base/str.h"
 
+bool archive_is_control(const char *c)
+{
+    unsigned char first = (unsigned char)c[0];
+    if (first == 0xc2) /* U+0080 to U+009F in UTF-8; one of them begins what ESC [ begins */
+        return (unsigned char)c[1] >= 0x80 && (unsigned char)c[1] < 0xa0;
+    return first < ' ' || first == 0x7f;
+}
+
 char *archive_printable(const char *name)
 {
     char *text = xstrndup(name, 200);
     for (char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+        if (archive_is_control(p))
             *p = '?';
     return text;
 }

@@ -98,7 +98,11 @@ int archive_writer_open(const char *file, const struct archive_writer_opts *opts
     if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
         return fail(E_FAILED, "cannot write %s: it is there and not a regular file", file);
     struct archive_writer *w = xcalloc(1, sizeof *w);
-    w->file = xstrdup(file);
+    /* The file that a link leads to, and not the link, is replaced: it may be /dev/stdout. */
+    if (lstat(file, &st) == 0 && S_ISLNK(st.st_mode))
+        w->file = realpath(file, NULL);
+    if (!w->file)
+        w->file = xstrdup(file);
     w->opts = *opts;
     w->temporary = xasprintf("%s.XXXXXX.tmp", file);
     w->fd = mkostemps(w->temporary, (int)strlen(".tmp"), O_CLOEXEC);

@@ -32,7 +32,7 @@
 
 DL_API(curl, curl_, REQUEST_FUNCTIONS)
 
-enum { REFUSAL_LIMIT = 64 << 10, PATIENCE = 10, POLL_MS = 200 };
+enum { REFUSAL_LIMIT = 64 << 10, PATIENCE = 10, POLL_MS = 200, BUFFER = 256 << 10 };
 
 struct http_session {
     CURLM *multi;
@@ -139,6 +139,8 @@ static void set_options(struct http_transfer *t)
     curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, q->tls_only ? "https" : "http,https");
     curl.easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl.easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)BUFFER);
+    curl.easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
     curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_write);
     curl.easy_setopt(e, CURLOPT_WRITEDATA, t);
     if (strcmp(q->method, "HEAD") == 0)

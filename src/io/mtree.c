@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "io/archive.h"
+#include "io/archive_name.h"
 
 #define MTREE_FUNCTIONS(X)                                                                         \
     X(entry_digest)                                                                                \
@@ -164,6 +165,10 @@ static int hand_on(struct archive_entry *e, const char *file, archive_each *each
     const char *path = without_dot(archive.entry_pathname(e));
     if (!path || !*path)
         return fail(E_INTEGRITY, "%s has an entry without a name", file);
+    if (*path == '/' || archive_depth(path) < 0) {
+        autofree char *shown = archive_printable(path);
+        return fail(E_INTEGRITY, "%s has an entry outside of its directory: %s", file, shown);
+    }
     mode_t type = archive.entry_filetype(e);
     struct archive_mtree_entry entry = {
         .path = path,
@@ -184,6 +189,30 @@ static int hand_on(struct archive_entry *e, const char *file, archive_each *each
     return each(&entry, arg);
 }
 
+/* libarchive keeps all of a manifest in memory, and what "/set" says once for each entry: a few
+ * kilobytes, well packed, would fill any machine's. What archive_mtree_close writes has neither
+ * "/set" nor more than five words a line, and ends with a line's end. */
+static bool is_plain(const char *text, size_t size)
+{
+    enum { LINES = 500000, WORDS = 8 };
+    size_t lines = 0, words = 0;
+    if (memchr(text, '\0', size) || text[size - 1] != '\n')
+        return false;
+    for (const char *c = text; *c; c++) {
+        bool begins = c == text || strchr(" \t\r\n", c[-1]);
+        if (*c == '\n') {
+            words = 0;
+            if (++lines > LINES)
+                return false;
+        } else if (begins && !strchr(" \t\r", *c) && ++words > WORDS) {
+            return false;
+        } else if (words == 1 && begins && *c == '/') {
+            return false;
+        }
+    }
+    return true;
+}
+
 int archive_mtree_read(const char *file, archive_each *each, void *arg)
 {
     int rc = DL_LOAD(archive, LIBARCHIVE_SONAME);
@@ -196,6 +225,8 @@ int archive_mtree_read(const char *file, archive_each *each, void *arg)
     /* Without this line libarchive might take the text for another format. */
     if (!str_starts(text, "#mtree"))
         return fail(E_INTEGRITY, "%s is no manifest: it does not begin with #mtree", file);
+    if (!is_plain(text, size))
+        return fail(E_INTEGRITY, "%s is no manifest that ungil wrote", file);
     struct archive *a = archive.read_new();
     archive.read_support_format_mtree(a);
     int status = archive.read_open_memory(a, text, size);

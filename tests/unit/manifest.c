@@ -113,6 +113,35 @@ static void changed(void)
     manifest_report_free(&r);
 }
 
+/* A manifest that somebody else wrote, to get out of the prefix or to fill the memory. */
+static void foreign(void)
+{
+    static const char entry[] = " type=file mode=644 size=0 sha256digest=00\n";
+    static const char *const heads[] = {"./../out", "./lib/../../out", "/out", "../out"};
+    struct manifest_report r;
+    for (size_t i = 0; i < lengthof(heads); i++) {
+        autofree char *text = xasprintf("#mtree\n%s%s", heads[i], entry);
+        scratch_file("c/ungil.mtree", text, 0644);
+        int rc = manifest_check("c", &r);
+        ok(rc == E_INTEGRITY || r.missing.n == 1, heads[i]);
+        if (rc == 0)
+            ok(!strstr(r.missing.v[0], ".."), "and it stays inside");
+        manifest_report_free(&r);
+    }
+    autostr lines = {0};
+    scratch_file("c/ungil.mtree", "#mtree\n \t/set x=1\n./a type=dir\n", 0644);
+    is_int(manifest_check("c", &r), E_INTEGRITY, "/set is copied into each entry: refused");
+    scratch_file("c/ungil.mtree", "#mtree\n./a a b c d e f g h\n", 0644);
+    is_int(manifest_check("c", &r), E_INTEGRITY, "more words than are needed");
+    str_add(&lines, "#mtree\n");
+    for (int i = 0; i < 500000; i++)
+        str_add(&lines, "a\n");
+    scratch_file("c/ungil.mtree", lines.s, 0644);
+    is_int(manifest_check("c", &r), E_INTEGRITY, "more lines than any prefix has files");
+    scratch_file("c/ungil.mtree", "#mtree\n./a type=dir", 0644);
+    is_int(manifest_check("c", &r), E_INTEGRITY, "cut in the middle of a line");
+}
+
 static void unusable(void)
 {
     struct manifest_report r;
@@ -124,6 +153,7 @@ static void unusable(void)
     int rc = manifest_check("c", &r);
     ok(rc == E_INTEGRITY || r.missing.n == 1, "a damaged one never passes");
     manifest_report_free(&r);
+    foreign();
     unlink("c/ungil.mtree");
     ok(mkfifo("c/fifo", 0600) == 0, "a prefix with a fifo");
     char *digest = NULL;

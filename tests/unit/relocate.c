@@ -207,8 +207,33 @@ static void relocate(void)
        "times stay");
     ok(access("t/lib/python3.14t/__pycache__/_sysconfigdata__linux.cpython-314.pyc", F_OK) < 0,
        "what was compiled from the old text is gone");
-    is_int(relocate_prefix("t", "/x", "relative", NULL, NULL), E_FAILED, "a relative path is refused");
+    is_int(relocate_prefix("t", "/x", "relative", NULL, NULL), E_FAILED,
+           "a relative path is refused");
     is_int(relocate_prefix("t", "/x", "/new\nline", NULL, NULL), E_FAILED, "a new line is refused");
+}
+
+/* A prefix as somebody else might make it. */
+static void foreign(void)
+{
+    static const char script[] = "#!/bin/sh\necho /x/lib\n";
+    scratch_file("f/bin/script", script, 0755);
+    scratch_file("f/bin/large", script, 0755);
+    autofd fd = open("f/bin/large", O_WRONLY | O_APPEND | O_CLOEXEC);
+    autofree char *line = xcalloc((1 << 20) + 1, 1);
+    memset(line, '\n', 1 << 20);
+    for (int i = 0; i < 17; i++)
+        ok(write(fd, line, 1 << 20) == 1 << 20, "a script of 17 MiB");
+    scratch_file("precious", "precious", 0644);
+    ok(link("precious", "f/bin/script.tmp") == 0, "a name that might be taken for temporary");
+    is_int(relocate_prefix("f", "/x", "/y", NULL, NULL), 0, "relocated");
+    is_text(scratch_read("f/bin/script"), "#!/bin/sh\necho /y/lib\n", "what is right is made");
+    is_text(scratch_read("precious"), "precious", "the other name is not written to");
+    autofree char *large = scratch_read("f/bin/large");
+    ok(large && str_starts(large, script), "what is no script of an interpreter stays");
+    is_int(relocate_prefix("f", "", "/y", NULL, NULL), E_FAILED, "no path is no absolute one");
+    ok(rename("f/bin", "elsewhere") == 0 && symlink("../elsewhere", "f/bin") == 0, "bin leads out");
+    is_int(relocate_prefix("f", "/y", "/z", NULL, NULL), E_INTEGRITY, "a link is not followed");
+    is_text(scratch_read("elsewhere/script"), "#!/bin/sh\necho /y/lib\n", "and nothing is done");
 }
 
 /* A program with the prefix compiled in twice as the build does it, and once as it does not. */
@@ -349,6 +374,7 @@ int main(void)
     tidy();
     relocate();
     recompiled();
+    foreign();
     binaries();
     running();
     lto();

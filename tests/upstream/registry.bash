@@ -48,7 +48,8 @@ start_registry() {
     certificate: $CERTIFICATE
     key: $BATS_TEST_TMPDIR/key.pem" ;;
 		basic)
-			htpasswd -Bbc -C 4 "$BATS_TEST_TMPDIR/htpasswd" lab secret 2>/dev/null
+			# as htpasswd -B writes it
+			echo 'lab:$2y$04$mCk78qgBNEaL2oPjTtp0XuxhWlG5c6WrePyYzLMBgCgOLWc8Cdyn2' >"$BATS_TEST_TMPDIR/htpasswd"
 			auth="auth:
   htpasswd:
     realm: laboratory
@@ -101,4 +102,24 @@ login() {
 	export DOCKER_CONFIG=$BATS_TEST_TMPDIR/docker
 	mkdir -p "$DOCKER_CONFIG"
 	printf '{"auths": {"%s": {"auth": "%s"}}}\n' "${2:-$REGISTRY}" "$(printf %s "$1" | base64 -w0)" >"$DOCKER_CONFIG/config.json"
+}
+
+# start_faults [tls]: a registry that misbehaves (tests/upstream/registry_faults.py), at $FAULTS (HOST:PORT); what it is
+# asked is in $FAULTS_LOG
+start_faults() {
+	local port_file=$BATS_TEST_TMPDIR/faults.port port elsewhere
+	local -a tls=()
+	# shellcheck disable=SC2034
+	FAULTS_LOG=$BATS_TEST_TMPDIR/faults.log
+	: >"$FAULTS_LOG"
+	if [ "${1:-}" = tls ]; then
+		make_certificate
+		tls=("$CERTIFICATE" "$BATS_TEST_TMPDIR/key.pem")
+	fi
+	background python3 "$TESTS/upstream/registry_faults.py" "$port_file" "$FAULTS_LOG" "${tls[@]}"
+	SERVERS+=("$PID")
+	within 10 test -s "$port_file"
+	read -r port elsewhere <"$port_file"
+	# shellcheck disable=SC2034
+	FAULTS=127.0.0.1:$port ELSEWHERE=127.0.0.1:$elsewhere
 }
