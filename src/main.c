@@ -23,6 +23,7 @@ const struct verb *const verbs[] = {
     &cmd_verify,
     &cmd_audit,
     &cmd_bench,
+    &cmd_lock,
     &cmd_pack,
     &cmd_push,
     &cmd_pull,

@@ -127,6 +127,21 @@ python-ft=$PWD/pythons/bin/python3.99t"
 python-ft=$PWD/pythons/bin/python3.99t"
 }
 
+@test "GitHub: with a lock, exactly what it names is installed and compared" {
+	mini_upstream
+	source_tree .ungil
+	ungil install 3.99.1 --preset quick --no-bench
+	ungil lock 3.99.1
+	# SPEC would be 3.99.2
+	step provide SPEC=3.99 PRESET=quick LOCK=ungil.lock BUNDLES= REGISTRY= PUSH=false ROOT="$PWD/pythons"
+	assert_file_exist pythons/versions/3.99.1t/ungil.json
+	assert_not_exist pythons/versions/3.99.2t
+	step verify LOCK=ungil.lock UNGIL_ROOT="$PWD/pythons"
+	ungil install 3.99.1t --preset release --force --no-bench --root "$PWD/pythons"
+	run step verify LOCK=ungil.lock UNGIL_ROOT="$PWD/pythons"
+	assert_exit 5
+}
+
 @test "GitHub: what a build fails with fails the step" {
 	mini_upstream
 	source_tree .ungil
@@ -228,6 +243,25 @@ play() {
 	assert_output --regexp 'localhost +: ok=5 +changed=1 '
 	play "${vars[@]}"
 	assert_output --regexp 'localhost +: ok=5 +changed=0 '
+}
+
+@test "Ansible: what a lock names; and a registry is asked before anything is built" {
+	need_registry
+	mini_upstream
+	start_registry
+	ungil install 3.99.1 --preset quick --no-bench
+	ungil lock 3.99.1
+	UNGIL_REGISTRY=oci://$REGISTRY/lab/python ungil install 3.99.2 --preset quick --no-bench --push
+	knob fail-configure
+	# the lock's bundles are in the cache
+	play "ungil_program: $UNGIL" "ungil_lock: $PWD/ungil.lock"
+	assert_output --regexp 'localhost +: .*changed=2 .*failed=0'
+	assert_file_exist pythons/versions/3.99.1t/ungil.json
+	play "ungil_program: $UNGIL" "ungil_lock: $PWD/ungil.lock"
+	assert_output --regexp 'localhost +: .*changed=0 .*failed=0'
+	play "ungil_program: $UNGIL" "ungil_specs: ['3.99.2']" "ungil_preset: quick" "ungil_registry: oci://$REGISTRY/lab/python"
+	assert_output --regexp 'localhost +: .*changed=1 .*failed=0'
+	assert_file_exist pythons/versions/3.99.2t/ungil.json
 }
 
 @test "Ansible: a host without ungil gets it from a tarball of its source" {

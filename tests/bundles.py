@@ -49,12 +49,15 @@ FAULTS = {
     "series": "names no interpreter",
     "control-key": "holds control characters",
     "control-c1": "holds control characters",
+    "control-line": "holds control characters",
     "soname-path": "is no name of one",
     "soname-shell": "is no name of one",
     "manifest-set": "is no manifest that ungil wrote",
     "manifest-lines": "is no manifest that ungil wrote",
     "manifest-cut": "is no manifest that ungil wrote",
     "manifest-out": "has an entry outside of its directory: ../../out",
+    "sparse-first": "a header is longer than any may be",
+    "sparse": "a header is longer than any may be",
     "directories": "does not begin with ungil.json",
     "part": "names no part of an interpreter that this ungil knows",
     "empty": "does not begin with ungil.json",
@@ -102,6 +105,14 @@ def seal(entries, manifest):
 
 def needs(entries, soname):
     receipt(entries, lambda r: r["runtime"]["libraries"].append({"soname": soname, "versions": [], "modules": ["_ssl"]}))
+
+
+def sparse(entry):
+    """A file of few bytes whose map of holes would take gigabytes."""
+    member, _ = entry
+    member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": member.name,
+                          "GNU.sparse.realsize": "2000000000"}
+    entry[1] = b"20000000\n" + b"0\n0\n" * 20000000
 
 
 def spoil(entries, fault):
@@ -182,6 +193,8 @@ def spoil(entries, fault):
             find(entries, "/ungil.json")[1] = '{"a" "\x7f\x9b2J"}'.encode()
         case "series":
             receipt(entries, lambda r: r.update(series="3"))
+        case "control-line":
+            receipt(entries, lambda r: r["build"].update(compiler="gcc\nungil: error: call this number"))
         case "control-key":
             receipt(entries, lambda r: r["build"].update(environment={"\x1b[2J": "x"}))
         case "control-c1":
@@ -198,6 +211,10 @@ def spoil(entries, fault):
             seal(entries, manifest + b"# x")
         case "manifest-out":
             seal(entries, manifest + b"./../../out type=file mode=644 size=0 sha256digest=" + EMPTY + b"\n")
+        case "sparse-first":
+            sparse(find(entries, "/ungil.json"))
+        case "sparse":
+            sparse(find(entries, "/os.py"))
         case "directories":
             entries[1:1] = [entries[0]] * 100
         case "empty":

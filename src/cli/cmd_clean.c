@@ -21,7 +21,8 @@ static void options(struct optset *set)
     opt_add(set, (struct opt){
                      "all", 0, OPT_FLAG, &all, NULL,
                      "Everything in the cache, also what later builds gain from: what configure "
-                     "found out, training data, and how long they take here."});
+                     "found out, training data, how long they take here, and the bundles that lock "
+                     "files name."});
     opt_add(set, (struct opt){"training", 0, OPT_FLAG, &training, NULL,
                               "Training data and nothing else; \"ungil training remove\" deletes "
                               "some of it."});

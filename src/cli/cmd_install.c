@@ -13,13 +13,17 @@
 #include "cli/remote.h"
 #include "cli/table.h"
 #include "core/bench.h"
+#include "core/bundle.h"
 #include "core/dirs.h"
 #include "core/install.h"
+#include "core/lockfile_work.h"
 #include "core/oci.h"
+#include "core/reproduce.h"
 #include "core/timeline.h"
 
 static struct install_opts wish = {.share = true, .bench = true};
 static const char *timings; /* a file, or NULL */
+static bool locked, twice;  /* --locked, --check-reproducible */
 
 static void options(struct optset *set)
 {
@@ -65,6 +69,15 @@ static void options(struct optset *set)
             (struct opt){"no-share", 0, OPT_UNSET, &wish.share, NULL,
                          "Do not hard-link the files that are the same in both builds (without "
                          "this option, an edit of one such file in place changes both)."});
+    opt_add(set, (struct opt){"locked", 0, OPT_FLAG, &locked, NULL,
+                              "Install exactly what a lock file names (FILE, or ungil.lock in the "
+                              "working directory): from a bundle in the cache, or by building, "
+                              "when this machine has the same inputs. With --force, by building "
+                              "in any case."});
+    opt_add(set, (struct opt){"check-reproducible", 0, OPT_FLAG, &twice, NULL,
+                              "Then build it once more, in another directory, with another umask "
+                              "and number of jobs, and compare: exit status 5, with the files that "
+                              "differ, when it is not the same. Takes twice as long."});
     opt_add(set, (struct opt){"no-bench", 0, OPT_UNSET, &wish.bench, NULL,
                               "Do not measure the pair afterwards (half a minute)."});
     opt_add(set, (struct opt){"keep-failed", 0, OPT_FLAG, &wish.keep_failed, NULL,
@@ -101,7 +114,12 @@ static void print_report(json_t *report, const char *root)
 {
     print_names(report, "unchanged", "already installed");
     print_names(report, "installed", "installed");
-    json_t *bench = json_object_get(report, "bench");
+    size_t i;
+    json_t *same, *bench = json_object_get(report, "bench");
+    json_array_foreach(json_object_get(report, "reproducible"), i, same)
+        printf("%-9s built twice, the same: manifest %s\n",
+               json_string_value(json_object_get(same, "name")),
+               json_string_value(json_object_get(same, "manifest")));
     if (bench) {
         autofree char *text = bench_table(bench, false);
         printf("\n%s", text);
@@ -156,11 +174,58 @@ static int find_registry(void)
                     "what is installed");
 }
 
+/* What the lock decides, nobody else does. */
+static int check_locked(const struct strv *operands)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } decided[] = {{"preset", wish.preset != NULL},
+                   {"variant", wish.variant != NULL},
+                   {"unpinned", wish.source.unpinned},
+                   {"upgrade", wish.upgrade}};
+    for (size_t i = 0; i < lengthof(decided); i++)
+        if (decided[i].given)
+            return err_hint(
+                fail(E_USAGE, "install --locked: --%s cannot be given with it", decided[i].name),
+                "the lock file decides that");
+    if (operands->n > 1)
+        return err_hint(
+            fail(E_USAGE, "install --locked: \"%s\" is one argument too many", operands->v[1]),
+            "it takes one lock file, and installs all that this one names");
+    return 0;
+}
+
+static int check_twice(const struct strv *operands)
+{
+    const char *what = locked ? "--locked" : timings ? "--timings" : NULL;
+    for (size_t i = 0; i < operands->n; i++)
+        if (bundle_is_file(operands->v[i]))
+            what = "a bundle";
+    return what ? err_hint(fail(E_USAGE, "install --check-reproducible: %s cannot be given with it",
+                                what),
+                           "it is about what is built here, twice")
+                : 0;
+}
+
+static int provision(const struct strv *operands, json_t **report)
+{
+    if (twice)
+        return reproduce_check((const char *const *)operands->v, operands->n, &wish, report);
+    if (locked)
+        return lock_install(operands->n ? operands->v[0] : "ungil.lock", &wish, report);
+    return install_run((const char *const *)operands->v, operands->n, &wish, report);
+}
+
 static int run(const struct strv *specs)
 {
     int checked = timings ? timeline_check(timings) : 0;
     if (checked == 0)
         checked = find_registry();
+    if (checked == 0 && locked)
+        checked = check_locked(specs);
+    if (checked == 0 && twice)
+        checked = check_twice(specs);
     if (checked < 0)
         return checked;
     autofree char *root = dirs_root(common.root);
@@ -177,7 +242,7 @@ static int run(const struct strv *specs)
     wish.timeline = timings ? timeline_new(display) : NULL;
     wish.progress = timeline_progress(wish.timeline, display);
     wish.source.progress = wish.remote.progress = wish.progress;
-    int rc = install_run((const char *const *)specs->v, specs->n, &wish, &report);
+    int rc = provision(specs, &report);
     progress_display_end();
     int written = timings ? write_timings(wish.timeline, rc) : 0;
     timeline_free(wish.timeline);
@@ -194,7 +259,7 @@ static int run(const struct strv *specs)
 
 const struct verb cmd_install = {
     .name = "install",
-    .usage = "install [OPTION]... [SPEC]...",
+    .usage = "install [OPTION]... [SPEC]...\ninstall --locked [OPTION]... [FILE]",
     .summary = "Provision interpreters: fetch, build, verify, install, measure",
     .description =
         "A SPEC is a series (3.14) or a release (3.14.7), which mean the pair: the "
@@ -222,6 +287,12 @@ const struct verb cmd_install = {
         "what was built elsewhere from equal inputs; only what it has not is built here, and with "
         "--push put there. A registry that does not answer is a warning, and everything is "
         "built.\n\n"
+        "--locked installs what \"ungil lock\" wrote down, and nothing else: what is there already "
+        "stays; what the cache has as a bundle of the SHA-256 that the lock names is unpacked; the "
+        "rest is built, when recipe, preset, compiler, libraries and training data are those of "
+        "the lock. Else each input that differs is told, with both values, before anything is "
+        "built: exit status 5. What was built has the digest that the lock names, or is not "
+        "installed: exit status 5.\n\n"
         "--timings writes, as JSON: format (1), ungil, started, outcome (done, failed, "
         "interrupted), cpus (that may be used), quota or null; spans, one a stage of a "
         "lane (a name, source, pair: all at once, bench), each with id, lane, stage, "

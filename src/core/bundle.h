@@ -29,6 +29,7 @@ enum bundle_part bundle_part_of(const char *relative);
 /* What was written; free with bundle_made_free. */
 struct bundle_made {
     char *file, *sha256;
+    char *manifest; /* the SHA-256 of the manifest in it */
     unsigned long long bytes;
 };
 /* Packs one part of an installed prefix into `file`, or, when that is NULL or a directory, into
@@ -44,6 +45,15 @@ int bundle_repack(const char *prefix, const char *receipt, const struct receipt 
                   enum bundle_part part, long mtime, const char *dir, struct bundle_made *made);
 void bundle_made_free(struct bundle_made *m);
 
+/* ---- bundle_cache.c: <cache>/bundles/SHA256.tar.zst, bundles that lock files name ---- */
+
+/* Packs the main part into the cache. made->file is there. */
+int bundle_cache_pack(const struct store *s, const struct receipt *r, const char *cache,
+                      struct bundle_made *made);
+/* The file, if it is there and is what its name says: a damaged one is deleted, with a warning.
+ * Owned; E_NOTFOUND silently. */
+int bundle_cache_find(const char *cache, const char *sha256, char **file);
+
 /* Whether a SPEC of `install` names a file of bundles, by its end. */
 bool bundle_is_file(const char *spec);
 
@@ -51,6 +61,9 @@ bool bundle_is_file(const char *spec);
  * verified, committed like a build. Adds to the report of install_run. E_INTEGRITY when it is not
  * what it says; E_FAILED when this machine cannot run it. */
 int bundle_install(const char *file, const struct install_opts *opts, json_t *report);
+
+/* The receipt in a bundle, compared with nothing; *out is the caller's. */
+int bundle_read_receipt(const char *file, struct receipt **out);
 
 /* ---- bundle_receipt.c ---- */
 

@@ -45,25 +45,31 @@ int arrival_refuse(const struct arrival *a, const char *path, const char *why)
 
 /* ---- What it says of itself ---- */
 
-static bool has_control(const char *text)
+static bool has_control(const char *text, bool lines)
 {
     for (const char *c = text; *c; c++)
-        if (archive_is_control(c) && *c != '\n')
+        if (archive_is_control(c) && !(lines && *c == '\n'))
             return true;
     return false;
 }
 
-/* Whether a text in it would steer the terminal that shows it. */
-static bool is_printable(json_t *value)
+/* Whether a text in it would steer the terminal that shows it, or pass for a line of ungil's own.
+ */
+static bool is_printable(json_t *value, bool lines)
 {
     const char *text = json_string_value(value), *key;
     size_t i;
     json_t *member;
-    if (text && has_control(text))
+    if (text && has_control(text, lines))
         return false;
-    json_array_foreach(value, i, member) if (!is_printable(member)) return false;
-    json_object_foreach(value, key,
-                        member) if (has_control(key) || !is_printable(member)) return false;
+    json_array_foreach(value, i, member) if (!is_printable(member, false)) return false;
+    json_object_foreach(value, key, member)
+    {
+        /* Only this one has lines: it is compared, and never shown. */
+        bool inputs = strcmp(key, "inputs_text") == 0;
+        if (has_control(key, false) || !is_printable(member, inputs))
+            return false;
+    }
     return true;
 }
 
@@ -77,7 +83,7 @@ static int check_receipt(struct arrival *a)
     if (!name_split(r->name, &release, &suffix) || strcmp(release, r->release) != 0 ||
         strcmp(suffix, r->suffix) != 0 || strcmp(series, r->series) != 0)
         return arrival_refuse(a, bundle_receipt_name, "names no interpreter");
-    if (!is_printable(r->json))
+    if (!is_printable(r->json, false))
         return arrival_refuse(a, bundle_receipt_name, "holds control characters");
     if (strcmp(part, bundle_part_names[BUNDLE_MAIN]) == 0 &&
         !json_is_object(json_object_get(r->json, "runtime")))

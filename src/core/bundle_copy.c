@@ -160,10 +160,17 @@ static int describe(struct bundle_copy *c)
 int bundle_copy_make(const struct store *s, const struct receipt *r, enum bundle_part part,
                      const char *cache, struct bundle_copy *out)
 {
+    autofree char *prefix = store_prefix(s, r->name);
+    return bundle_copy_make_of(prefix, r, part, cache, out);
+}
+
+int bundle_copy_make_of(const char *prefix, const struct receipt *r, enum bundle_part part,
+                        const char *cache, struct bundle_copy *out)
+{
     struct copying p = {.to = out};
     autofree char *configured = dirs_configured_prefix(r->name);
     *out = (struct bundle_copy){
-        .r = r, .part = part, .prefix = store_prefix(s, r->name), .mtime = release_time(r)};
+        .r = r, .part = part, .prefix = xstrdup(prefix), .mtime = release_time(r)};
     int rc = make_copy(&p, cache);
     strv_free(&p.changed);
     if (rc == 0)
@@ -171,6 +178,11 @@ int bundle_copy_make(const struct store *s, const struct receipt *r, enum bundle
     if (rc == 0)
         rc = fs_walk(out->dir, plain_mode, NULL);
     return rc == 0 ? describe(out) : rc;
+}
+
+const char *bundle_copy_digest(const struct bundle_copy *c)
+{
+    return json_text(json_object_get(c->json, "manifest"), "digest");
 }
 
 void bundle_copy_free(struct bundle_copy *c)

@@ -22,6 +22,11 @@ struct bundle_copy {
  * *out is freed with bundle_copy_free also after an error. */
 int bundle_copy_make(const struct store *s, const struct receipt *r, enum bundle_part part,
                      const char *cache, struct bundle_copy *out);
+/* The same for an interpreter that stands elsewhere: one that is staged. */
+int bundle_copy_make_of(const char *prefix, const struct receipt *r, enum bundle_part part,
+                        const char *cache, struct bundle_copy *out);
+/* The SHA-256 of its manifest: equal for equal interpreters, wherever they are. Borrowed. */
+const char *bundle_copy_digest(const struct bundle_copy *c);
 void bundle_copy_free(struct bundle_copy *c); /* removes the copy, too */
 
 #endif

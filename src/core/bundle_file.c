@@ -19,6 +19,15 @@ static int read_receipt(struct arrival *a, const char *file)
     return rc == 0 ? arrival_take_receipt(a, text, strlen(text)) : rc;
 }
 
+int bundle_read_receipt(const char *file, struct receipt **out)
+{
+    struct arrival a = {.label = path_base(file)};
+    int rc = read_receipt(&a, file);
+    *out = rc == 0 ? steal(&a.receipt) : NULL;
+    arrival_free(&a);
+    return rc;
+}
+
 static int fetch(struct bundle_origin *o, struct arrival *a)
 {
     (void)a;

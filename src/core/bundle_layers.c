@@ -322,6 +322,8 @@ static int unpack_layer(const struct bundle_layer *l, struct arrival *a, bool fi
         .each = take,
         .arg = &u,
         /* In the first one the order counts; the others are not worth a crew each. */
+        .alone = first ? 1 : 0, /* the manifest */
+        .alone_bytes = BUNDLE_MANIFEST_LIMIT,
         .threads = first || l->d.size < 1 << 20 ? 1 : cpu_count()};
     if (*l->at && !arrival_has_directory(a, l->at))
         return arrival_refuse(a, l->at, "is where a layer begins, and no directory of it");

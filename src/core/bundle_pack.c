@@ -108,6 +108,7 @@ int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part
     *made = (struct bundle_made){0};
     int rc = bundle_copy_make(s, r, part, cache, &p.copy);
     if (rc == 0) {
+        made->manifest = xstrdup(bundle_copy_digest(&p.copy));
         made->file = file_name(&p, file);
         rc = write_archive(&p, made->file);
     }
@@ -149,5 +150,6 @@ void bundle_made_free(struct bundle_made *m)
 {
     free(m->file);
     free(m->sha256);
+    free(m->manifest);
     *m = (struct bundle_made){0};
 }

@@ -67,8 +67,8 @@ int cache_check_directory(const char *path, const char *cache)
 /* The cache, its directories and what is in these: nobody wants to hear of it after the fetch. */
 static int check(const char *cache)
 {
-    static const char *const dirs[] = {"apt", "build", "configure", "git",
-                                       "log", "pack",  "tarballs",  "training"};
+    static const char *const dirs[] = {"apt", "build", "bundles",  "configure", "git",
+                                       "log", "pack",  "tarballs", "training"};
     int rc = cache_check_directory(cache, cache);
     for (size_t i = 0; rc == 0 && i < lengthof(dirs); i++) {
         autofree char *dir = path_join(cache, dirs[i]);

@@ -13,6 +13,7 @@
 #include "core/debug_info.h"
 #include "core/dirs.h"
 #include "core/install.h"
+#include "core/machine.h"
 #include "core/manifest.h"
 #include "core/plan.h"
 #include "core/progress.h"
@@ -197,7 +198,8 @@ static json_t *environment_json(void)
     return object;
 }
 
-static json_t *build_json(const struct build *b, const struct install_opts *opts)
+static json_t *build_json(const struct build *b, const struct plan *plan,
+                          const struct install_opts *opts)
 {
     struct utsname host;
     uname(&host);
@@ -207,11 +209,12 @@ static json_t *build_json(const struct build *b, const struct install_opts *opts
         training = json_pack("{s:s, s:o, s:o, s:I}", "key", b->training_key, "origin",
                              text_json(b->training_origin), "tests", text_json(b->training_tests),
                              "missing", (json_int_t)b->training_missing);
-    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "configure",
+    return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o*}", "configure",
                      text_json(b->configure), "cc", text_json(b->cc), "compiler",
                      text_json(b->compiler), "host", where, "jobs", opts->jobs, "environment",
                      environment_json(), "stages", texts_json(&b->stages), "missing",
-                     texts_json(&b->missing), "training", training);
+                     texts_json(&b->missing), "training", training, "machine",
+                     machine_json(b->variant, plan->preset, b->prefix));
 }
 
 static json_t *requested_json(const struct plan *plan)
@@ -239,7 +242,7 @@ static int write_receipt(struct finish *f, const struct plan *plan, const struct
         plan->preset->id, "inputs", f->inputs, "inputs_text", text_json(f->inputs_text),
         "installed", clock_rfc3339(now), "root_prefix", final, "requested", requested_json(plan),
         "source", source_json(source), "recipe", "file", text_json(plan->recipe->file), "digest",
-        recipe, "build", build_json(&f->build, opts), "manifest", "digest", digest, "verify",
+        recipe, "build", build_json(&f->build, plan, opts), "manifest", "digest", digest, "verify",
         f->verification, "ungil", PACKAGE_VERSION);
     if (!json)
         return fail(E_FAILED, "%s: cannot make the receipt (a text in it is not UTF-8)", f->name);

@@ -325,6 +325,8 @@ static int provision(struct install *in)
         return rc;
     find_siblings(in);
     rc = finish_all(in->all, in->n, in->plan, &in->source, &in->store, o);
+    for (size_t i = 0; rc == 0 && o->judge && i < in->n; i++)
+        rc = o->judge(o->judge_arg, in->all[i].name, in->all[i].build.prefix);
     if (rc < 0 && rc != E_SIGNAL && o->keep_failed)
         keep_failed(in);
     if (rc == 0)
@@ -398,7 +400,8 @@ static int make_plans(const char *const *specs, size_t n, const struct install_o
     struct plan_opts po = {.preset = opts->preset,
                            .variant = opts->variant,
                            .source = opts->source.from,
-                           .unpinned = opts->source.unpinned};
+                           .unpinned = opts->source.unpinned,
+                           .exact_preset = opts->exact_preset};
     int rc = n == 0 ? plan_make(NULL, &po, &plans[0]) : 0;
     for (size_t i = 0; rc == 0 && i < n; i++)
         if (oci_is_ref(specs[i])) {

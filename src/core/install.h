@@ -30,6 +30,11 @@ struct install_opts {
         *registry; /* where bundles are asked for before anything is built: "oci://..."; NULL */
     bool push;     /* what was built is put there */
     struct remote_opts remote;
+    bool exact_preset; /* not a better one that this machine can build */
+    /* Asked of each prefix that is built and proven, before anything is committed: an error, and
+     * nothing is. NULL: nobody asks. */
+    int (*judge)(void *arg, const char *name, const char *prefix);
+    void *judge_arg;
 };
 
 /* Provisions every SPEC (or recipe file). *report (owned): {"installed": [...], "unchanged":

@@ -276,3 +276,45 @@ void manifest_report_free(struct manifest_report *r)
     strv_free(&r->extra);
     *r = (struct manifest_report){0};
 }
+
+/* ---- two of them ---- */
+
+static int add_line(const struct archive_mtree_entry *e, void *arg)
+{
+    strv_addf(arg, "%s\n%c %o %s%s", e->path, e->type, (unsigned)e->mode,
+              e->type == 'f' ? e->sha256 : "", e->type == 'l' ? e->link : "");
+    return 0;
+}
+
+static int read_lines(const char *prefix, struct strv *lines)
+{
+    autofree char *file = path_join(prefix, "ungil.mtree");
+    int rc = archive_mtree_read(file, add_line, lines);
+    if (rc == E_NOTFOUND && !*err_message())
+        rc = fail(E_FAILED, "%s has no manifest", prefix);
+    strv_sort(lines);
+    return rc;
+}
+
+static void add_path(struct strv *paths, const char *line)
+{
+    autofree char *path = xstrndup(line, strcspn(line, "\n"));
+    if (paths->n == 0 || strcmp(paths->v[paths->n - 1], path) != 0)
+        strv_take(paths, steal(&path));
+}
+
+int manifest_compare(const char *one, const char *other, struct strv *paths)
+{
+    autostrv a = {0}, b = {0};
+    int rc = read_lines(one, &a);
+    if (rc == 0)
+        rc = read_lines(other, &b);
+    for (size_t i = 0, j = 0; rc == 0 && (i < a.n || j < b.n);) {
+        int order = i == a.n ? 1 : j == b.n ? -1 : strcmp(a.v[i], b.v[j]);
+        if (order != 0)
+            add_path(paths, order < 0 ? a.v[i] : b.v[j]);
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return rc;
+}

@@ -31,6 +31,8 @@ struct manifest_report {
  * report is empty. "changed" also names what cannot be read.
  * __pycache__ files that the manifest does not list are not "extra": importing makes them. */
 int manifest_check(const char *prefix, struct manifest_report *report);
+/* The paths of which the manifests of two prefixes say different things, appended, sorted. */
+int manifest_compare(const char *one, const char *other, struct strv *paths);
 void manifest_report_free(struct manifest_report *r);
 
 #endif

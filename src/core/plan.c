@@ -197,7 +197,7 @@ int plan_make(const char *text, const struct plan_opts *opts, struct plan *out)
     }
     if (rc == 0)
         rc = choose_variants(&p, spec.suffix, opts->variant);
-    if (rc == 0)
+    if (rc == 0 && !opts->exact_preset)
         choose_better(&p);
     if (rc == 0)
         rc = choose_candidates(&p, spec.release);

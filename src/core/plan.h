@@ -19,6 +19,7 @@ struct plan_opts {
         *variant; /* --variant: "gil", "ft", …; NULL: the pair, or what the SPEC's suffix says */
     const char *source; /* --source, part of the inputs only when `unpinned` */
     bool unpinned;
+    bool exact_preset; /* no better one instead */
 };
 
 struct plan {

@@ -206,18 +206,31 @@ static char *this_machine(void)
     return xstrdup(m);
 }
 
+/* The shell is dynamically linked almost everywhere; ungil itself need not be. */
+json_t *runtime_here(void)
+{
+    static const char *const programs[] = {"/bin/sh", "/proc/self/exe"};
+    autofree char *machine = this_machine(), *loader = NULL;
+    for (size_t i = 0; i < lengthof(programs) && !loader; i++) {
+        struct elf_runtime r;
+        if (elf_runtime_read(programs[i], &r) < 0) {
+            err_clear();
+            continue;
+        }
+        str_set(&loader, xstrdup(r.interpreter));
+        if (loader)
+            str_set(&machine, xstrdup(r.machine));
+        elf_runtime_free(&r);
+    }
+    return json_pack("{s:s, s:o}", "machine", machine, "loader", text_json(loader));
+}
+
 char *runtime_platform_here(void)
 {
-    autofree char *machine = this_machine();
-    struct utsname host;
-    uname(&host);
-#ifdef __GLIBC__
-    const char *libc = "gnu";
-#else
-    const char *libc = "musl";
-#endif
-    return xasprintf("%s-linux-%s%s", machine, libc,
-                     str_starts(host.machine, "armv7") ? "eabihf" : "");
+    json_t *here = runtime_here();
+    char *platform = runtime_platform(here);
+    json_decref(here);
+    return platform;
 }
 
 /* What is missing, gathered for one message. */

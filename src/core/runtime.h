@@ -13,6 +13,9 @@ struct strv;
  * them. Equal prefixes give equal texts. */
 int runtime_collect(const char *prefix, json_t **out);
 
+/* {"machine", "loader"} of the programs that are made for this machine. A new reference. */
+json_t *runtime_here(void);
+
 /* "x86_64-linux-gnu", "aarch64-linux-musl": for the name of a file; owned. */
 char *runtime_platform(json_t *runtime);
 char *runtime_platform_here(void); /* this machine's; owned */

@@ -28,6 +28,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "io/archive_name.h"
+#include "io/archive_stream.h"
 #include "io/digest.h"
 
 #define ARCHIVE_FUNCTIONS(X)                                                                       \
@@ -49,10 +50,6 @@
     X(read_new)                                                                                    \
     X(read_next_header)                                                                            \
     X(read_open_fd)                                                                                \
-    X(read_support_filter_bzip2)                                                                   \
-    X(read_support_filter_gzip)                                                                    \
-    X(read_support_filter_xz)                                                                      \
-    X(read_support_filter_zstd)                                                                    \
     X(read_support_format_tar)                                                                     \
     X(read_support_format_zip_seekable)
 
@@ -88,6 +85,7 @@ struct unpacking {
     unsigned long long bytes_left;
     unsigned long entries_left;
     struct archive *reader;
+    struct archive_stream *stream; /* what it reads from; NULL: a zip */
     struct fs_beneath *beneath;
     struct late *late;
     size_t n_late, late_cap;
@@ -440,7 +438,9 @@ static int unpack_all(struct unpacking *u)
         int rc = proc_check();
         if (rc < 0)
             return rc;
+        archive_stream_header(u->stream);
         int status = archive.read_next_header(u->reader, &e);
+        archive_stream_data(u->stream);
         if (status == ARCHIVE_EOF)
             break;
         if (status == ARCHIVE_WARN) /* the entry is whole; most often an attribute nobody needs */
@@ -486,12 +486,8 @@ static int open_reader(struct unpacking *u, int fd)
         archive.read_support_format_zip_seekable(u->reader);
         return archive.read_open_fd(u->reader, fd, BLOCK_SIZE) == ARCHIVE_OK ? 0 : not_a_zip(u);
     }
-    archive.read_support_filter_xz(u->reader);
-    archive.read_support_filter_gzip(u->reader);
-    archive.read_support_filter_bzip2(u->reader);
-    archive.read_support_filter_zstd(u->reader);
     archive.read_support_format_tar(u->reader);
-    return archive.read_open_fd(u->reader, fd, BLOCK_SIZE) == ARCHIVE_OK ? 0 : damaged(u, NULL);
+    return archive_stream_open(u->reader, fd, &u->stream) == ARCHIVE_OK ? 0 : damaged(u, NULL);
 }
 
 /* libarchive turns the UTF-8 of pax headers into the locale's characters; in the C locale it would
@@ -570,6 +566,7 @@ int archive_unpack(const char *file, const char *dir, int strip,
         fs_beneath_free(own[i]);
     set_times(&u);
     archive.read_free(u.reader);
+    archive_stream_free(u.stream);
     fs_beneath_free(u.beneath);
     if (utf8) {
         uselocale(before);

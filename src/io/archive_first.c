@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "io/archive.h"
+#include "io/archive_stream.h"
 
 #define FIRST_FUNCTIONS(X)                                                                         \
     X(entry_filetype)                                                                              \
@@ -18,9 +19,6 @@
     X(read_free)                                                                                   \
     X(read_new)                                                                                    \
     X(read_next_header)                                                                            \
-    X(read_open_fd)                                                                                \
-    X(read_support_filter_gzip)                                                                    \
-    X(read_support_filter_zstd)                                                                    \
     X(read_support_format_tar)
 
 DL_API(archive, archive_, FIRST_FUNCTIONS)
@@ -29,6 +27,7 @@ struct first {
     const char *file, *name, *kind;
     size_t limit;
     struct archive *reader;
+    struct archive_stream *stream;
 };
 
 static int damaged(const struct first *f)
@@ -63,13 +62,16 @@ static int find(const struct first *f, char **text)
     enum { DIRECTORIES = 16 }; /* a file of a megabyte may begin with millions */
     struct archive_entry *e;
     int status, directories = 0;
-    while ((status = archive.read_next_header(f->reader, &e)) == ARCHIVE_OK ||
-           status == ARCHIVE_WARN) {
+    for (;; archive_stream_header(f->stream)) {
+        status = archive.read_next_header(f->reader, &e);
+        if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+            break;
         const char *path = archive.entry_pathname(e);
         if (archive.entry_filetype(e) == AE_IFDIR && directories++ < DIRECTORIES)
             continue;
         if (!path || strcmp(path_base(path), f->name) != 0 || archive.entry_filetype(e) != AE_IFREG)
             break;
+        archive_stream_data(f->stream);
         return read_text(f, text);
     }
     if (status < ARCHIVE_WARN)
@@ -88,14 +90,12 @@ int archive_first(const char *file, const char *name, size_t limit, const char *
     if (fd < 0)
         return fail_errno(E_FAILED, "cannot read %s", file);
     f.reader = archive.read_new();
-    if (f.reader) {
-        archive.read_support_filter_gzip(f.reader);
-        archive.read_support_filter_zstd(f.reader);
+    if (f.reader)
         archive.read_support_format_tar(f.reader);
-    }
-    rc = f.reader && archive.read_open_fd(f.reader, fd, 64 * 1024) == ARCHIVE_OK ? find(&f, text)
-                                                                                 : damaged(&f);
+    rc = f.reader && archive_stream_open(f.reader, fd, &f.stream) == ARCHIVE_OK ? find(&f, text)
+                                                                                : damaged(&f);
     if (f.reader)
         archive.read_free(f.reader);
+    archive_stream_free(f.stream);
     return rc;
 }
