@@ -92,7 +92,7 @@ source_tree() {
 step() {
 	local name=$1
 	shift
-	take_apart step "$CI_FILES/github/action.yml" "$name" >step.sh
+	take_apart step "$CI_FILES/github/${FILE:-action.yml}" "$name" >step.sh
 	env RUNNER_TEMP="$PWD" GITHUB_ENV="$PWD/env" GITHUB_PATH="$PWD/path" GITHUB_OUTPUT="$PWD/output" GITHUB_STEP_SUMMARY="$PWD/summary" \
 		"$@" bash --noprofile --norc -eo pipefail step.sh
 }
@@ -140,6 +140,19 @@ python-ft=$PWD/pythons/bin/python3.99t"
 	ungil install 3.99.1t --preset release --force --no-bench --root "$PWD/pythons"
 	run step verify LOCK=ungil.lock UNGIL_ROOT="$PWD/pythons"
 	assert_exit 5
+}
+
+@test "GitHub: the first job leaves bundles and a lock in the cache; the run after the lock was committed builds nothing" {
+	mini_upstream
+	source_tree .ungil
+	export XDG_CACHE_HOME=$HOME/.cache
+	step provide SPEC=3.99 PRESET=quick LOCK= BUNDLES= REGISTRY= PUSH=false ROOT="$PWD/pythons"
+	FILE=ungil.yml step "Pack the pair, for the cache and for the other jobs" UNGIL_ROOT="$PWD/pythons"
+	assert_file_exist "$HOME"/.cache/ungil/pair/3.99.2t-*.tar.zst
+	mv pythons elsewhere
+	knob fail-configure
+	step provide SPEC=3.99 PRESET=quick LOCK=ungil.lock BUNDLES= REGISTRY= PUSH=false ROOT="$PWD/pythons"
+	assert_file_exist pythons/versions/3.99.2t/ungil.json
 }
 
 @test "GitHub: what a build fails with fails the step" {
