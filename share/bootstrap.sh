@@ -106,7 +106,7 @@ packages_apt() {
 	python) echo libssl-dev libffi-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libreadline-dev \
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
-		libarchive-tools docker-registry skopeo apache2-utils yamllint python3-yaml ansible-core ;;
+		libarchive-tools docker-registry skopeo umoci apache2-utils yamllint python3-yaml ansible-core ;;
 	nice) echo debootstrap openssh-server openssh-client strace ccache distcc hyperfine chromium chromium-driver swig g++ \
 		ansible-lint ;;
 	esac
@@ -135,7 +135,7 @@ packages_zypper() {
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
 	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
-		skopeo yamllint python3-PyYAML ansible-core ;;
+		skopeo umoci yamllint python3-PyYAML ansible-core ;;
 	esac
 }
 

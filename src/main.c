@@ -27,6 +27,7 @@ const struct verb *const verbs[] = {
     &cmd_pack,
     &cmd_push,
     &cmd_pull,
+    &cmd_image,
     &cmd_relocate,
     &cmd_recipe,
     &cmd_training,

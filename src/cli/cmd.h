@@ -16,9 +16,9 @@ struct verb {
     int (*run)(const struct strv *operands); /* 0 or a negative error */
 };
 
-extern const struct verb cmd_audit, cmd_bench, cmd_clean, cmd_exec, cmd_help, cmd_install, cmd_link,
-    cmd_list, cmd_lock, cmd_pack, cmd_pull, cmd_push, cmd_recipe, cmd_relocate, cmd_remove,
-    cmd_show, cmd_training, cmd_verify, cmd_which;
+extern const struct verb cmd_audit, cmd_bench, cmd_clean, cmd_exec, cmd_help, cmd_image,
+    cmd_install, cmd_link, cmd_list, cmd_lock, cmd_pack, cmd_pull, cmd_push, cmd_recipe,
+    cmd_relocate, cmd_remove, cmd_show, cmd_training, cmd_verify, cmd_which;
 extern const struct verb *const verbs[];
 extern const size_t n_verbs;
 const struct verb *verb_find(const char *name); /* NULL: there is none */

@@ -63,6 +63,11 @@ char *index_inputs_tag(const char *inputs)
     return xasprintf("inputs-%s", inputs);
 }
 
+char *index_manifest_tag(const char *manifest)
+{
+    return xasprintf("manifest-%s", manifest);
+}
+
 /* Whether an index is one of bundles: by the names of its entries, because tools that copy an index
  * from one registry to another may know no artifactType and leave it out. */
 static bool holds_bundles(json_t *index)
@@ -201,7 +206,9 @@ static void assign_all(json_t *table, const char *tag, json_t *entry)
     const char *release = index_text(entry, "release"), *suffix = name + strlen(release);
     autofree char *inputs = index_inputs_tag(index_text(entry, "inputs"));
     autofree char *moving = xasprintf("%s%s", series, suffix);
+    autofree char *manifest = index_manifest_tag(index_text(entry, "manifest"));
     assign(table, inputs, entry);
+    assign(table, manifest, entry);
     if (tag)
         assign(table, tag, entry);
     assign(table, name, entry);
@@ -235,11 +242,9 @@ int index_publish(struct registry *r, const char *tag, json_t *entries, json_t *
 
 static bool fits(json_t *entry, const struct index_wish *w)
 {
-    const char *const wanted[][2] = {{"name", w->name},
-                                     {"variant", w->variant},
-                                     {"inputs", w->inputs},
-                                     {"platform", w->platform},
-                                     {"part", w->part}};
+    const char *const wanted[][2] = {{"name", w->name},         {"variant", w->variant},
+                                     {"inputs", w->inputs},     {"manifest", w->manifest},
+                                     {"platform", w->platform}, {"part", w->part}};
     for (size_t i = 0; i < lengthof(wanted); i++)
         if (wanted[i][1] && strcmp(index_text(entry, wanted[i][0]), wanted[i][1]) != 0)
             return false;
@@ -274,10 +279,14 @@ static int no_such_tag(struct registry *r, const char *reference)
     autostrv names = {0};
     if (registry_tags(r, &tags) < 0)
         err_clear();
-    json_array_foreach(tags, i, tag) if (json_is_string(tag) && names.n < 12 &&
-                                         !str_starts(json_string_value(tag), "inputs-") &&
-                                         !str_starts(json_string_value(tag), "sha256-"))
-        strv_add(&names, json_string_value(tag));
+    json_array_foreach(tags, i, tag)
+    {
+        const char *text = json_string_value(tag);
+        bool machines = text && (str_starts(text, "inputs-") || str_starts(text, "manifest-") ||
+                                 str_starts(text, "sha256-"));
+        if (text && !machines && names.n < 12)
+            strv_add(&names, text);
+    }
     json_decref(tags);
     autofree char *list = strv_join(&names, ", ");
     int rc = fail(E_NOTFOUND, "%s has no %s \"%s\"", registry_name(r),

@@ -7,6 +7,7 @@
  *   3.14.7, 3.14     the pair of a release; of the newest release of the series
  *   3.14.7t, 3.14t   one variant
  *   inputs-HEX       what was built from these inputs (plan_inputs): what UNGIL_REGISTRY asks for
+ *   manifest-HEX     what has just these files: what a lock file asks for
  */
 #ifndef UNGIL_CORE_BUNDLE_INDEX_H
 #define UNGIL_CORE_BUNDLE_INDEX_H
@@ -33,10 +34,11 @@ const char *index_text(json_t *entry, const char *key); /* "name": its annotatio
  * digest of each index. */
 int index_publish(struct registry *r, const char *tag, json_t *entries, json_t **tags);
 char *index_inputs_tag(const char *inputs); /* owned */
+char *index_manifest_tag(const char *manifest);
 
 /* What is wanted of it; NULL: any. */
 struct index_wish {
-    const char *name, *variant, *inputs, *platform; /* platform: "x86_64-linux-gnu" */
+    const char *name, *variant, *inputs, *manifest, *platform; /* platform: "x86_64-linux-gnu" */
     const char *part;
 };
 /* The entries of the index that `reference` leads to which are wanted; where it leads to a bundle

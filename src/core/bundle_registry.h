@@ -36,9 +36,16 @@ int bundle_pull(const char *ref, const char *platform, const bool parts[BUNDLE_P
 /* Installs what `ref` leads to for this machine, as bundle_install does. */
 int bundle_install_ref(const char *ref, const struct install_opts *opts, json_t *report);
 
-/* The same for one interpreter, by what it is built from; E_NOTFOUND when the registry has none.
- * `manifest` (may be NULL): the SHA-256 that its manifest must have; another is E_INTEGRITY. */
-int bundle_install_inputs(const char *ref, const char *name, const char *inputs,
-                          const char *manifest, const struct install_opts *opts, json_t *report);
+/* One interpreter, named by what is known of it: the digest of its inputs, or of its manifest
+ * (NULL: the other one counts). */
+struct remote_key {
+    const char *name, *inputs, *manifest;
+};
+/* 0 when the repository has it for this machine; E_NOTFOUND. */
+int bundle_remote_find(const char *ref, const struct remote_key *key,
+                       const struct remote_opts *opts);
+/* Installs it, as bundle_install does; E_NOTFOUND when it is not there. */
+int bundle_install_key(const char *ref, const struct remote_key *key,
+                       const struct install_opts *opts, json_t *report);
 
 #endif

@@ -142,7 +142,7 @@ static int unpack(struct bundle_origin *o, struct arrival *a)
     return bundle_layers_unpack(&m->layers, a, mtime_of(a));
 }
 
-/* `manifest`: the digest that its manifest must have; NULL: any. */
+/* `manifest`: the digest that its manifest must have, which only its index has said; NULL: any. */
 static int install_entry(struct registry *r, json_t *entry, const char *spec, const char *manifest,
                          const struct install_opts *opts, json_t *report)
 {
@@ -206,28 +206,52 @@ int bundle_install_ref(const char *text, const struct install_opts *opts, json_t
     return rc;
 }
 
-int bundle_install_inputs(const char *text, const char *name, const char *inputs,
-                          const char *manifest, const struct install_opts *opts, json_t *report)
+/* The entry of the one that is meant; E_NOTFOUND, also where it is there for other platforms only.
+ */
+static int find_key(struct registry *r, const struct remote_key *key, json_t **entries)
+{
+    struct oci_descriptor d;
+    autofree char *platform = runtime_platform_here();
+    autofree char *tag =
+        key->manifest ? index_manifest_tag(key->manifest) : index_inputs_tag(key->inputs);
+    const struct index_wish wish = {.name = key->name,
+                                    .inputs = key->inputs,
+                                    .manifest = key->manifest,
+                                    .platform = platform,
+                                    .part = bundle_part_names[BUNDLE_MAIN]};
+    *entries = NULL;
+    int rc = registry_manifest_head(r, tag, &d);
+    if (rc == 0)
+        rc = index_resolve(r, tag, &wish, entries);
+    return rc == E_FAILED ? E_NOTFOUND : rc;
+}
+
+int bundle_remote_find(const char *text, const struct remote_key *key,
+                       const struct remote_opts *opts)
 {
     struct oci_ref ref;
     struct registry *r;
-    struct oci_descriptor d;
     json_t *entries = NULL;
-    autofree char *platform = runtime_platform_here(), *tag = index_inputs_tag(inputs);
-    const struct index_wish wish = {.name = name,
-                                    .inputs = inputs,
-                                    .platform = platform,
-                                    .part = bundle_part_names[BUNDLE_MAIN]};
+    int rc = connect_to(text, opts, &ref, &r);
+    if (rc == 0)
+        rc = find_key(r, key, &entries);
+    json_decref(entries);
+    registry_close(r);
+    oci_ref_free(&ref);
+    return rc;
+}
+
+int bundle_install_key(const char *text, const struct remote_key *key,
+                       const struct install_opts *opts, json_t *report)
+{
+    struct oci_ref ref;
+    struct registry *r;
+    json_t *entries = NULL;
     int rc = connect_to(text, &opts->remote, &ref, &r);
     if (rc == 0)
-        rc = registry_manifest_head(r, tag, &d);
-    if (rc == 0) {
-        rc = index_resolve(r, tag, &wish, &entries);
-        if (rc == E_FAILED) /* it is there for other platforms */
-            rc = E_NOTFOUND;
-    }
+        rc = find_key(r, key, &entries);
     if (rc == 0)
-        rc = install_entry(r, json_array_get(entries, 0), text, manifest, opts, report);
+        rc = install_entry(r, json_array_get(entries, 0), text, key->manifest, opts, report);
     json_decref(entries);
     registry_close(r);
     oci_ref_free(&ref);

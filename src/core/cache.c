@@ -67,8 +67,8 @@ int cache_check_directory(const char *path, const char *cache)
 /* The cache, its directories and what is in these: nobody wants to hear of it after the fetch. */
 static int check(const char *cache)
 {
-    static const char *const dirs[] = {"apt", "build", "bundles",  "configure", "git",
-                                       "log", "pack",  "tarballs", "training"};
+    static const char *const dirs[] = {"apt",   "blobs", "build", "bundles",  "configure", "git",
+                                       "image", "log",   "pack",  "tarballs", "training"};
     int rc = cache_check_directory(cache, cache);
     for (size_t i = 0; rc == 0 && i < lengthof(dirs); i++) {
         autofree char *dir = path_join(cache, dirs[i]);
@@ -214,7 +214,7 @@ static int clean_builds(const char *build, bool alone, const struct cache_clean 
 /* What can be had again from the network, or is only of interest after a failure. */
 static bool is_disposable(const char *name)
 {
-    static const char *const names[] = {"apt", "git", "log", "pack", "tarballs"};
+    static const char *const names[] = {"apt", "blobs", "git", "image", "log", "pack", "tarballs"};
     for (size_t i = 0; i < lengthof(names); i++)
         if (strcmp(names[i], name) == 0)
             return true;

@@ -24,4 +24,9 @@ char *distro_install_packages(const struct strv *packages);
  * package is known. */
 char *distro_install_libraries(const struct strv *sonames);
 
+/* Which installed package each file came with, "libc6:amd64 2.36-9+deb12u10" or "" where none is
+ * known, as dpkg or rpm say; `paths` are absolute, appended to `packages` in their order. 0 or
+ * E_SIGNAL: a package manager that is not there or fails only means that nothing is known. */
+int distro_owners(const struct strv *paths, struct strv *packages);
+
 #endif

@@ -32,10 +32,9 @@ static int try_one(const struct plan *plan, const struct pin *pin, const struct 
 {
     bool there;
     autofree char *name = plan_name(pin->release, v), *inputs = plan_inputs(plan, pin, v);
+    const struct remote_key key = {.name = name, .inputs = inputs};
     int rc = is_installed(plan, pin, v, store, &there);
-    return rc < 0 || there
-               ? rc
-               : bundle_install_inputs(opts->registry, name, inputs, NULL, opts, report);
+    return rc < 0 || there ? rc : bundle_install_key(opts->registry, &key, opts, report);
 }
 
 int install_from_registry(const struct plan *plan, const struct install_opts *opts,

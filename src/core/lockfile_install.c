@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/bundle.h"
 #include "core/bundle_copy.h"
+#include "core/bundle_registry.h"
 #include "core/dirs.h"
 #include "core/install.h"
 #include "core/lockfile_facts.h"
@@ -28,6 +29,7 @@ struct bringing {
     struct store store;
     json_t *report;
     struct strv bundles; /* "NAME\nFILE": what is to be installed from the cache */
+    struct strv remote;  /* names; from the registry */
     struct strv builds;  /* names */
 };
 
@@ -37,6 +39,7 @@ static void bringing_free(struct bringing *b)
     free(b->platform);
     store_close(&b->store);
     strv_free(&b->bundles);
+    strv_free(&b->remote);
     strv_free(&b->builds);
 }
 
@@ -107,14 +110,18 @@ static int is_there(struct bringing *b, const char *name, bool *there)
 
 /* ---- From where ---- */
 
-/* Gets the bundle whose SHA-256 `bundle` names from the registry into the cache (bundle_cache.c
- * says where it belongs): *file is its path, owned. E_NOTFOUND, silently: there is none. */
-static int from_registry(const struct lock_section *bundle, const struct install_opts *opts,
-                         char **file)
+/* Whether the registry has it. One that cannot be asked is a warning, as without a lock. */
+static int ask_registry(const struct bringing *b, const struct lock_section *bundle)
 {
-    (void)bundle;
-    (void)opts;
-    (void)file;
+    const struct install_opts *o = b->opts;
+    const struct remote_key key = {.name = bundle->id, .manifest = lock_get(bundle, "manifest")};
+    if (!o->registry || o->force || o->source.offline)
+        return E_NOTFOUND;
+    int rc = bundle_remote_find(o->registry, &key, &o->remote);
+    if (rc != E_UNREACHABLE && rc != E_FAILED)
+        return rc;
+    warn("%s", err_message());
+    err_clear();
     return E_NOTFOUND;
 }
 
@@ -144,11 +151,11 @@ static int find_bundle(struct bringing *b, const char *name)
     autofree char *file = NULL;
     int rc = b->opts->force ? E_NOTFOUND
                             : bundle_cache_find(b->opts->cache, lock_get(s, "sha256"), &file);
-    if (rc == E_NOTFOUND && !b->opts->force)
-        rc = from_registry(s, b->opts, &file);
     if (rc == E_NOTFOUND) {
-        strv_add(&b->builds, name);
-        return 0;
+        rc = ask_registry(b, s);
+        if (rc == 0 || rc == E_NOTFOUND)
+            strv_add(rc == 0 ? &b->remote : &b->builds, name);
+        return rc == E_NOTFOUND ? 0 : rc;
     }
     if (rc == 0)
         rc = check_bundle(b, s, file);
@@ -254,7 +261,8 @@ static int other_inputs(const struct bringing *b, const struct lock_differences 
                             "import\" here bring the data along");
     return err_hint(rc,
                     "nothing was built. Put the bundles that the lock names into %s/bundles, "
-                    "or make this machine the same",
+                    "name a registry that has them (UNGIL_REGISTRY), or make this machine the "
+                    "same",
                     b->opts->cache);
 }
 
@@ -326,6 +334,12 @@ static int install_bundles(struct bringing *b)
     o.force = true; /* what is there is something else, also where it says the same of itself */
     for (size_t i = 0; rc == 0 && i < b->bundles.n; i++)
         rc = bundle_install(strchr(b->bundles.v[i], '\n') + 1, &o, b->report);
+    for (size_t i = 0; rc == 0 && i < b->remote.n; i++) {
+        const char *name = b->remote.v[i];
+        const struct remote_key key = {.name = name,
+                                       .manifest = lock_get(bundle_of(b, name), "manifest")};
+        rc = bundle_install_key(o.registry, &key, &o, b->report);
+    }
     return rc;
 }
 

@@ -273,12 +273,14 @@ static void texts_of(json_t *array, struct strv *out)
         strv_add(out, json_string_value(value));
 }
 
-/* What one library lacks, in words; NULL when nothing; owned. */
-static char *lacking(const char *soname, const char *path, const struct strv *versions)
+char *runtime_lacking(json_t *library, const char *path, const char *who)
 {
+    const char *soname = json_text(library, "soname");
+    autostrv versions = {0};
+    texts_of(json_object_get(library, "versions"), &versions);
     if (!*path)
         return xasprintf("%s", soname);
-    if (versions->n == 0)
+    if (versions.n == 0)
         return NULL;
     struct elf_runtime r;
     if (elf_runtime_read(path, &r) < 0) {
@@ -286,15 +288,15 @@ static char *lacking(const char *soname, const char *path, const struct strv *ve
         return NULL;
     }
     autostrv missing = {0};
-    for (size_t i = 0; r.provides.n && i < versions->n; i++)
-        if (!strv_has(&r.provides, versions->v[i]))
-            strv_add(&missing, versions->v[i]);
+    for (size_t i = 0; r.provides.n && i < versions.n; i++)
+        if (!strv_has(&r.provides, versions.v[i]))
+            strv_add(&missing, versions.v[i]);
     char *text = NULL;
     const char *wants = newest_glibc(&missing), *has = newest_glibc(&r.provides);
     if (wants && has)
-        text = xasprintf("glibc %s or later (this machine has %s)", wants, has);
+        text = xasprintf("glibc %s or later (%s has %s)", wants, who, has);
     else if (missing.n > 0)
-        text = xasprintf("%s with %s (%s lacks it)", soname, missing.v[0], path);
+        text = xasprintf("%s with %s (that of %s lacks it)", soname, missing.v[0], who);
     elf_runtime_free(&r);
     return text;
 }
@@ -302,11 +304,10 @@ static char *lacking(const char *soname, const char *path, const struct strv *ve
 static void check_library(json_t *library, const char *path, const struct strv *optional,
                           struct lack *lack, struct strv *absent)
 {
-    autostrv versions = {0}, modules = {0}, names = {0};
-    texts_of(json_object_get(library, "versions"), &versions);
+    autostrv modules = {0}, names = {0};
     texts_of(json_object_get(library, "modules"), &modules);
     const char *soname = json_text(library, "soname");
-    autofree char *what = lacking(soname, path, &versions);
+    autofree char *what = runtime_lacking(library, path, "this machine");
     if (!what)
         return;
     if (optional && all_optional(&modules, optional, &names)) {

@@ -27,4 +27,9 @@ char *runtime_platform_here(void); /* this machine's; owned */
 int runtime_check(json_t *runtime, const char *name, const struct strv *optional,
                   struct strv *absent);
 
+/* What one of "libraries" lacks where it is the file `path` of `who` ("this machine"), in words
+ * ("glibc 2.34 or later (this machine has 2.31)"); `path` is "" where there is none. NULL when it
+ * lacks nothing; owned. */
+char *runtime_lacking(json_t *library, const char *path, const char *who);
+
 #endif

@@ -72,6 +72,8 @@ int store_remove(struct store *s, const char *const *names, size_t n);
  * The default (python, python3): root/default if it names an installed prefix, else the newest
  * stable GIL build, else the newest GIL build. */
 int store_link(const struct store *s, const char *into);
+/* The same in root/bin for a root that will be at `as` ("/opt/ungil") when it is used. */
+int store_link_as(const struct store *s, const char *as);
 /* Writes root/default (NULL: automatic again); store_link then makes it true. */
 int store_set_default(const struct store *s, const char *name);
 /* The name that python and python3 lead to, given what is installed; owned, NULL: none. */

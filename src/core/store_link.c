@@ -31,7 +31,8 @@ struct link {
 
 struct links {
     const struct store *s;
-    const char *dir;    /* where they stand */
+    const char *dir;      /* where they stand */
+    const char *versions; /* as scripts name it: where versions/ is when they run */
     bool own_dir;       /* root/bin, where links lead into versions/; else links lead to root/bin */
     struct link v[512]; /* ample: ten for each installed prefix that is the newest of its series */
     size_t n;
@@ -105,7 +106,7 @@ static char *content_of(const struct links *l, const struct link *k)
         return path_join(l->s->bin, k->name);
     if (!k->script)
         return xasprintf("../versions/%s", k->program);
-    autofree char *path = path_join(l->s->versions, k->program);
+    autofree char *path = path_join(l->versions, k->program);
     autofree char *quoted = shell_quote(path);
     return xasprintf("%s%s \"$@\"\n", script_head, quoted);
 }
@@ -213,8 +214,8 @@ static void leave_out(struct receipt **list, size_t *n, const char *const *names
     *n = kept;
 }
 
-static int link_but(const struct store *s, const char *into, const char *const *names,
-                    size_t n_names)
+static int link_but(const struct store *s, const char *into, const char *versions,
+                    const char *const *names, size_t n_names)
 {
     struct receipt **list;
     size_t n;
@@ -224,7 +225,8 @@ static int link_but(const struct store *s, const char *into, const char *const *
     leave_out(list, &n, names, n_names);
     autofree char *dir = into ? path_absolute(into) : xstrdup(s->bin);
     struct links *l = xcalloc(1, sizeof *l);
-    *l = (struct links){.s = s, .dir = dir, .own_dir = strcmp(dir, s->bin) == 0};
+    *l = (struct links){
+        .s = s, .dir = dir, .versions = versions, .own_dir = strcmp(dir, s->bin) == 0};
     for (size_t i = 0; i < n; i++)
         want_prefix(l, list[i]);
     want_default(l, list, n);
@@ -241,12 +243,18 @@ static int link_but(const struct store *s, const char *into, const char *const *
 
 int store_link(const struct store *s, const char *into)
 {
-    return link_but(s, into, NULL, 0);
+    return link_but(s, into, s->versions, NULL, 0);
+}
+
+int store_link_as(const struct store *s, const char *as)
+{
+    autofree char *versions = path_join(as, "versions");
+    return link_but(s, NULL, versions, NULL, 0);
 }
 
 int store_link_without(const struct store *s, const char *const *names, size_t n)
 {
-    return link_but(s, NULL, names, n);
+    return link_but(s, NULL, s->versions, names, n);
 }
 
 /* The newest GIL build; prereleases only when nothing else is there. */

@@ -37,6 +37,7 @@
     X(write_open_fd)                                                                               \
     X(write_set_bytes_in_last_block)                                                               \
     X(write_set_format_pax_restricted)                                                             \
+    X(write_set_format_raw)                                                                        \
     X(write_set_options)
 
 DL_API(archive, archive_, PACK_FUNCTIONS)
@@ -60,6 +61,8 @@ static int cannot_write(const struct archive_writer *w)
 
 static int add_filter(const struct archive_writer *w)
 {
+    if (w->opts.plain)
+        return 0;
     /* gzip has a time of its own in its header. */
     if (str_ends(w->file, ".gz"))
         return archive.write_add_filter_gzip(w->tar) == ARCHIVE_OK &&
@@ -79,7 +82,8 @@ static int add_filter(const struct archive_writer *w)
 static int open_writer(struct archive_writer *w)
 {
     w->tar = archive.write_new();
-    if (!w->tar || archive.write_set_format_pax_restricted(w->tar) != ARCHIVE_OK)
+    if (!w->tar || (w->opts.raw ? archive.write_set_format_raw(w->tar)
+                                : archive.write_set_format_pax_restricted(w->tar)) != ARCHIVE_OK)
         return cannot_write(w);
     int rc = add_filter(w);
     if (rc == 0 && (archive.write_set_bytes_in_last_block(w->tar, 1) != ARCHIVE_OK ||
@@ -129,6 +133,8 @@ static int add_data(const struct archive_writer *w, const char *path, off_t size
     while ((n = fs_read_fd(fd, buf, sizeof buf)) != 0) {
         if (n < 0)
             return fail_errno(E_FAILED, "cannot read %s", path);
+        if (proc_check() < 0)
+            return E_SIGNAL;
         if (archive.write_data(w->tar, buf, (size_t)n) != (la_ssize_t)n)
             return cannot_write(w);
         size -= n;
@@ -212,6 +218,20 @@ int archive_pack(const char *file, const char *dir, const struct strv *names)
         return rc;
     for (size_t i = 0; rc == 0 && i < names->n; i++)
         rc = add_named(w, dir, names->v[i]);
+    int closed = archive_writer_close(w, rc == 0);
+    return rc < 0 ? rc : closed;
+}
+
+int archive_gzip(const char *from, const char *file)
+{
+    struct archive_writer *w;
+    struct stat st;
+    if (stat(from, &st) < 0)
+        return fail_errno(E_FAILED, "cannot read %s", from);
+    int rc = archive_writer_open(file, &(struct archive_writer_opts){.raw = true}, &w);
+    if (rc < 0)
+        return rc;
+    rc = archive_writer_add(w, "data", from, &st, NULL);
     int closed = archive_writer_close(w, rc == 0);
     return rc < 0 ? rc : closed;
 }

@@ -19,6 +19,8 @@ struct archive_writer_opts {
     long mtime;   /* of every entry, seconds since 1970 */
     int level;    /* of zstd, 1 to 19; 0: its own */
     bool scratch; /* it will not outlive this process: not worth waiting for the disk */
+    bool plain;   /* not packed, whatever the name is */
+    bool raw;     /* no tar: just the bytes of the one file that is added */
 };
 int archive_writer_open(const char *file, const struct archive_writer_opts *opts,
                         struct archive_writer **out);
@@ -28,5 +30,9 @@ int archive_writer_add(struct archive_writer *w, const char *name, const char *p
                        const struct stat *st, const char *same);
 /* Frees w in any case. */
 int archive_writer_close(struct archive_writer *w, bool keep);
+
+/* Packs a file, which no name and no time goes into: equal files make equal ones. `file` ends in
+ * .gz. */
+int archive_gzip(const char *from, const char *file);
 
 #endif

@@ -663,3 +663,34 @@ echo "diffoscope: no such option"; exit 2'
 		assert_output --regexp 'install --check-reproducible: (--locked|--timings|a bundle) cannot be given with it'
 	done
 }
+
+@test "from a registry: by its manifest, on another root, and not built; one that is not there is built" {
+	# shellcheck source=tests/upstream/registry.bash
+	source "$TESTS/upstream/registry.bash"
+	need_registry
+	start_registry
+	export UNGIL_REGISTRY=oci://$REGISTRY/lab/python
+	run ungil install 3.99.1 --preset quick --no-bench --push
+	assert_exit 0
+	run ungil lock 3.99.1
+	assert_exit 0
+	rm -r "$XDG_CACHE_HOME/ungil/bundles" "$MINI/control/seen"
+	run ungil install --locked --root "$PWD/second"
+	assert_exit 0
+	assert_line --regexp '^3\.99\.1t +installed'
+	assert_not_exist "$MINI/control/seen"
+	run ungil lock --check --root "$PWD/second"
+	assert_exit 0
+	# the machine of another compiler takes it, too: nothing is built here
+	printf '#!/bin/sh\ncase $* in --version) echo "gcc (another one) 99" ;; *) exec gcc "$@" ;; esac\n' >mycc && chmod +x mycc
+	CC=$PWD/mycc run ungil install --locked --root "$PWD/third"
+	assert_exit 0
+	# what the registry has not
+	stop_registry
+	run ungil install --locked --root "$PWD/fourth" --no-bench
+	assert_exit 0
+	assert_output --partial 'no connection'
+	assert_file_exist "$MINI/control/seen"
+	run ungil lock --check --root "$PWD/fourth"
+	assert_exit 0
+}
