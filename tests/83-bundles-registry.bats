@@ -265,7 +265,7 @@ kill_when() {
 
 @test "a registry that is killed in the middle of a push or a pull: said, nothing half, and the next run goes on" {
 	local port=${REGISTRY##*:}
-	knob huge 24
+	knob huge 8
 	run ungil install 3.99.1t --preset quick --no-bench
 	assert_exit 0
 	kill_when 'PUT|PATCH' 3
