@@ -106,8 +106,9 @@ packages_apt() {
 	python) echo libssl-dev libffi-dev libsqlite3-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev libreadline-dev \
 		libncurses-dev uuid-dev libgdbm-dev libgdbm-compat-dev tk-dev ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git openssl python3 procps shellcheck xz-utils \
-		libarchive-tools docker-registry skopeo umoci ;;
-	nice) echo debootstrap openssh-server openssh-client strace ccache distcc hyperfine chromium chromium-driver swig g++ ;;
+		libarchive-tools docker-registry skopeo umoci apache2-utils yamllint python3-yaml ansible-core ;;
+	nice) echo debootstrap openssh-server openssh-client strace ccache distcc hyperfine chromium chromium-driver swig g++ \
+		ansible-lint ;;
 	esac
 }
 
@@ -122,7 +123,7 @@ packages_dnf() {
 		gdbm-devel 'pkgconfig(tk)' ;;
 	tests) echo bats lighttpd git-core openssl python3 procps-ng ShellCheck xz bsdtar diffutils ;;
 	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
-		skopeo ;;
+		skopeo yamllint python3-pyyaml ansible-core ;;
 	esac
 }
 
@@ -134,7 +135,7 @@ packages_zypper() {
 	python) packages_dnf python ;;
 	tests) echo bats lighttpd git-core openssl python3 procps ShellCheck xz bsdtar diffutils ;;
 	nice) echo bats-support bats-assert bats-file openssh-server openssh-clients strace ccache distcc hyperfine chromium chromedriver swig gcc-c++ \
-		skopeo umoci ;;
+		skopeo umoci yamllint python3-PyYAML ansible-core ;;
 	esac
 }
 
@@ -147,7 +148,7 @@ packages_apk() {
 	tests) echo bash bats lighttpd git git-daemon openssl python3 procps-ng shellcheck xz libarchive-tools coreutils \
 		util-linux-misc ;;
 	nice) echo bats-support bats-assert bats-file debootstrap openssh strace ccache distcc hyperfine chromium chromium-chromedriver swig g++ \
-		docker-registry skopeo ;;
+		docker-registry skopeo yamllint py3-yaml ansible-core ;;
 	esac
 }
 
@@ -156,7 +157,7 @@ packages_pacman() {
 	ungil) echo ca-certificates gcc make autoconf automake pkgconf curl libarchive libgit2 libinih jansson openssl libelf ;;
 	python) echo openssl libffi sqlite zlib bzip2 xz zstd readline ncurses util-linux-libs gdbm tk ;;
 	tests) echo bats bats-support bats-assert bats-file lighttpd git python procps-ng shellcheck ;;
-	nice) echo debootstrap openssh strace ccache distcc hyperfine chromium swig skopeo ;;
+	nice) echo debootstrap openssh strace ccache distcc hyperfine chromium swig skopeo yamllint python-yaml ansible-core ;;
 	esac
 }
 
