@@ -134,16 +134,12 @@ static json_t *sorted(json_t *manifests)
 static int read_tag(struct registry *r, const char *tag, json_t *manifests)
 {
     struct oci_descriptor d;
-    autofree char *text = NULL;
-    json_t *json = NULL;
-    int rc = registry_manifest_get(r, tag, &text, &d);
+    json_t *json;
+    int rc = registry_manifest_read(r, tag, &d, &json);
     if (rc == E_NOTFOUND) {
         err_clear();
         return 0;
     }
-    if (rc < 0)
-        return rc;
-    rc = oci_manifest_parse(text, strlen(text), &d, tag, &json);
     if (rc < 0)
         return rc;
     if (strcmp(d.media_type, OCI_INDEX_TYPE) != 0 || !holds_bundles(json)) {
@@ -305,17 +301,12 @@ int index_resolve(struct registry *r, const char *reference, const struct index_
                   json_t **entries)
 {
     struct oci_descriptor d;
-    autofree char *text = NULL;
-    json_t *json = NULL, *entry;
+    json_t *json, *entry;
     size_t i;
     *entries = NULL;
-    int rc = registry_manifest_get(r, reference, &text, &d);
-    if (rc == E_NOTFOUND)
-        return no_such_tag(r, reference);
-    if (rc == 0)
-        rc = oci_manifest_parse(text, strlen(text), &d, reference, &json);
+    int rc = registry_manifest_read(r, reference, &d, &json);
     if (rc < 0)
-        return rc;
+        return rc == E_NOTFOUND ? no_such_tag(r, reference) : rc;
     bool index = strcmp(d.media_type, OCI_INDEX_TYPE) == 0;
     if (strcmp(json_text(json, "artifactType"), BUNDLE_ARTIFACT) != 0 &&
         !(index && holds_bundles(json))) {

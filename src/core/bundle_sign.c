@@ -35,16 +35,13 @@ static char *signature_tag(const char *digest)
 static int read_signatures(struct registry *r, const char *tag, json_t **layers)
 {
     struct oci_descriptor d;
-    autofree char *text = NULL;
-    json_t *json = NULL;
+    json_t *json;
     *layers = json_array();
-    int rc = registry_manifest_get(r, tag, &text, &d);
+    int rc = registry_manifest_read(r, tag, &d, &json);
     if (rc == E_NOTFOUND) {
         err_clear();
         return 0;
     }
-    if (rc == 0)
-        rc = oci_manifest_parse(text, strlen(text), &d, tag, &json);
     if (rc == 0 && json_is_array(json_object_get(json, "layers")))
         json_array_extend(*layers, json_object_get(json, "layers"));
     json_decref(json);
@@ -62,21 +59,24 @@ static bool is_about(const char *payload, const char *digest)
     return about;
 }
 
-/* Whether one of them is of this key. */
-static int find_signature(struct registry *r, json_t *layers, const char *digest, const char *key,
-                          bool *found)
+/* Whether one of the signatures is of this key; *layers (owned) are all of them. */
+static int find_signature(struct registry *r, const char *tag, const char *digest, const char *key,
+                          json_t **layers, bool *found)
 {
     json_t *layer;
     size_t i;
     *found = false;
-    json_array_foreach(layers, i, layer)
+    int rc = read_signatures(r, tag, layers);
+    if (rc < 0)
+        return rc;
+    json_array_foreach(*layers, i, layer)
     {
         struct oci_descriptor d;
         autofree char *payload = NULL;
         const char *signature = json_text(json_object_get(layer, "annotations"), SIGNATURE_KEY);
         if (i >= SIGNATURE_LIMIT)
             break;
-        int rc = oci_descriptor_parse(layer, "signature", &d);
+        rc = oci_descriptor_parse(layer, "signature", &d);
         if (rc < 0 || strcmp(d.media_type, PAYLOAD_TYPE) != 0 || d.size > PAYLOAD_LIMIT) {
             err_clear();
             continue; /* not one of cosign's */
@@ -148,9 +148,7 @@ int bundle_sign(struct registry *r, const struct oci_descriptor *d, const char *
     json_t *layers;
     bool found = false;
     autofree char *tag = signature_tag(d->digest);
-    int rc = read_signatures(r, tag, &layers);
-    if (rc == 0)
-        rc = find_signature(r, layers, d->digest, key, &found);
+    int rc = find_signature(r, tag, d->digest, key, &layers, &found);
     if (rc == 0 && !found) {
         rc = add_signature(r, layers, d->digest, key);
         if (rc == 0)
@@ -165,9 +163,7 @@ int bundle_sign_verify(struct registry *r, const struct oci_descriptor *d, const
     json_t *layers;
     bool found = false;
     autofree char *tag = signature_tag(d->digest);
-    int rc = read_signatures(r, tag, &layers);
-    if (rc == 0)
-        rc = find_signature(r, layers, d->digest, key, &found);
+    int rc = find_signature(r, tag, d->digest, key, &layers, &found);
     if (rc == 0 && !found) {
         rc = fail(E_INTEGRITY, "%s@%s is refused: %s %s", registry_name(r), d->digest,
                   json_array_size(layers) ? "none of its signatures is by" : "it is not signed by",

@@ -58,6 +58,9 @@ int registry_manifest_get(struct registry *r, const char *reference, char **text
                           struct oci_descriptor *d);
 /* The same for a descriptor that is known: digest, size and media type must be these. */
 int registry_manifest_fetch(struct registry *r, const struct oci_descriptor *d, char **text);
+/* The same, parsed as oci_manifest_parse does; *json is owned. */
+int registry_manifest_read(struct registry *r, const char *reference, struct oci_descriptor *d,
+                           json_t **json);
 /* E_NOTFOUND silently when it is not there. */
 int registry_manifest_head(struct registry *r, const char *reference, struct oci_descriptor *d);
 /* Everything that it names must be there. `reference`: a tag, or d->digest. With a member

@@ -123,6 +123,16 @@ int registry_manifest_fetch(struct registry *r, const struct oci_descriptor *d, 
                 d->digest, got.size, d->size);
 }
 
+int registry_manifest_read(struct registry *r, const char *reference, struct oci_descriptor *d,
+                           json_t **json)
+{
+    autofree char *text = NULL;
+    *json = NULL;
+    int rc = registry_manifest_get(r, reference, &text, d);
+    autofree char *where = xasprintf("%s: %s", r->name, reference);
+    return rc < 0 ? rc : oci_manifest_parse(text, strlen(text), d, where, json);
+}
+
 int registry_manifest_head(struct registry *r, const char *reference, struct oci_descriptor *d)
 {
     struct ask a;
@@ -176,16 +186,13 @@ static char *artifact_type(json_t *manifest)
 static int read_fallback(struct registry *r, const char *tag, json_t **index)
 {
     struct oci_descriptor d;
-    autofree char *text = NULL;
-    int rc = registry_manifest_get(r, tag, &text, &d);
-    if (rc == E_NOTFOUND) {
-        err_clear();
-        *index = json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", OCI_INDEX_TYPE,
-                           "manifests");
-        return 0;
-    }
-    autofree char *where = xasprintf("%s: the index %s", r->name, tag);
-    return rc < 0 ? rc : oci_manifest_parse(text, strlen(text), &d, where, index);
+    int rc = registry_manifest_read(r, tag, &d, index);
+    if (rc != E_NOTFOUND)
+        return rc;
+    err_clear();
+    *index =
+        json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", OCI_INDEX_TYPE, "manifests");
+    return 0;
 }
 
 static int put_manifest(struct registry *r, const char *reference, const char *text,
