@@ -346,6 +346,27 @@ kill_when() {
 	done
 }
 
+@test "a signature is found by what it refers to where its tag was not copied" {
+	command -v skopeo >/dev/null || skip "no skopeo"
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem 2>/dev/null
+	openssl pkey -in key.pem -pubout -out key.pub
+	run ungil install 3.99.1t --preset quick --no-bench
+	run --separate-stderr ungil push "$REPO" 3.99.1t --sign key.pem --json
+	assert_exit 0
+	local digest fallback signature other=$REGISTRY/elsewhere/python
+	digest=$(member "$output" 'd["pushed"][0]["digest"]')
+	fallback=sha256-${digest#sha256:}
+	signature=$(member "$(curl -sf "$REGISTRY_URL/v2/lab/python/manifests/$fallback" -H 'Accept: application/vnd.oci.image.index.v1+json')" \
+		'd["manifests"][0]["digest"]')
+	skopeo copy -q --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/lab/python@$digest" "docker://$other:bundle"
+	run ungil install "oci://$other@$digest" --verify key.pub --root "$PWD/a"
+	assert_exit 5
+	skopeo copy -q --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/lab/python@$signature" "docker://$other:some"
+	skopeo copy -q --all --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/lab/python:$fallback" "docker://$other:$fallback"
+	run ungil install "oci://$other@$digest" --verify key.pub --root "$PWD/a"
+	assert_exit 0
+}
+
 @test "what cosign looks for is there, and openssl finds the signature right" {
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem 2>/dev/null
 	openssl pkey -in key.pem -pubout -out key.pub

@@ -9,9 +9,10 @@
 #include "core/text_json.h"
 #include "io/sign.h"
 
-#define PAYLOAD_TYPE  "application/vnd.dev.cosign.simplesigning.v1+json"
-#define SIGNATURE_KEY "dev.cosignproject.cosign/signature"
-#define SIGNED_TYPE   "cosign container image signature"
+#define PAYLOAD_TYPE       "application/vnd.dev.cosign.simplesigning.v1+json"
+#define SIGNATURE_KEY      "dev.cosignproject.cosign/signature"
+#define SIGNATURE_ARTIFACT "application/vnd.dev.cosign.artifact.sig.v1+json"
+#define SIGNED_TYPE        "cosign container image signature"
 
 enum { PAYLOAD_LIMIT = 64 << 10, SIGNATURE_LIMIT = 64 };
 
@@ -59,24 +60,21 @@ static bool is_about(const char *payload, const char *digest)
     return about;
 }
 
-/* Whether one of the signatures is of this key; *layers (owned) are all of them. */
-static int find_signature(struct registry *r, const char *tag, const char *digest, const char *key,
-                          json_t **layers, bool *found)
+/* Whether one of the signatures is of this key. */
+static int find_signature(struct registry *r, json_t *layers, const char *digest, const char *key,
+                          bool *found)
 {
     json_t *layer;
     size_t i;
     *found = false;
-    int rc = read_signatures(r, tag, layers);
-    if (rc < 0)
-        return rc;
-    json_array_foreach(*layers, i, layer)
+    json_array_foreach(layers, i, layer)
     {
         struct oci_descriptor d;
         autofree char *payload = NULL;
         const char *signature = json_text(json_object_get(layer, "annotations"), SIGNATURE_KEY);
         if (i >= SIGNATURE_LIMIT)
             break;
-        rc = oci_descriptor_parse(layer, "signature", &d);
+        int rc = oci_descriptor_parse(layer, "signature", &d);
         if (rc < 0 || strcmp(d.media_type, PAYLOAD_TYPE) != 0 || d.size > PAYLOAD_LIMIT) {
             err_clear();
             continue; /* not one of cosign's */
@@ -94,6 +92,33 @@ static int find_signature(struct registry *r, const char *tag, const char *diges
     return 0;
 }
 
+/* The same among what refers to it: where it was copied to without its tags. *n: how many there
+ * are. */
+static int find_referrer(struct registry *r, const char *digest, const char *key, size_t *n,
+                         bool *found)
+{
+    json_t *list = NULL, *one, *json;
+    size_t i;
+    /* Of any type: tools that copy lists of referrers may leave it out. */
+    int rc = registry_referrers(r, digest, NULL, &list);
+    *n += json_array_size(list);
+    json_array_foreach(list, i, one)
+    {
+        struct oci_descriptor d;
+        if (i >= SIGNATURE_LIMIT || *found || rc < 0)
+            break;
+        rc = oci_descriptor_parse(one, registry_name(r), &d);
+        if (rc == 0)
+            rc = registry_manifest_read(r, d.digest, &d, &json);
+        if (rc < 0)
+            break;
+        rc = find_signature(r, json_object_get(json, "layers"), digest, key, found);
+        json_decref(json);
+    }
+    json_decref(list);
+    return rc;
+}
+
 /* What cosign writes as the config of such an image. */
 static json_t *config_of(json_t *layers)
 {
@@ -105,15 +130,18 @@ static json_t *config_of(json_t *layers)
                      "diff_ids", ids);
 }
 
-static int put_signatures(struct registry *r, const char *tag, json_t *layers)
+/* At the tag, and as what refers to `of`. */
+static int put_signatures(struct registry *r, const char *tag, const struct oci_descriptor *of,
+                          json_t *layers)
 {
     json_t *config = config_of(layers);
     autofree char *config_text = oci_text(config);
     struct oci_descriptor c, d;
     oci_describe(OCI_CONFIG_TYPE, config_text, strlen(config_text), &c);
-    json_t *manifest =
-        json_pack("{s:i, s:s, s:o, s:O}", "schemaVersion", 2, "mediaType", OCI_MANIFEST_TYPE,
-                  "config", oci_descriptor_json(&c, NULL), "layers", layers);
+    json_t *manifest = json_pack("{s:i, s:s, s:s, s:o, s:O, s:o}", "schemaVersion", 2, "mediaType",
+                                 OCI_MANIFEST_TYPE, "artifactType", SIGNATURE_ARTIFACT, "config",
+                                 oci_descriptor_json(&c, NULL), "layers", layers, "subject",
+                                 oci_descriptor_json(of, NULL));
     autofree char *text = oci_text(manifest);
     json_decref(config);
     json_decref(manifest);
@@ -148,11 +176,13 @@ int bundle_sign(struct registry *r, const struct oci_descriptor *d, const char *
     json_t *layers;
     bool found = false;
     autofree char *tag = signature_tag(d->digest);
-    int rc = find_signature(r, tag, d->digest, key, &layers, &found);
+    int rc = read_signatures(r, tag, &layers);
+    if (rc == 0)
+        rc = find_signature(r, layers, d->digest, key, &found);
     if (rc == 0 && !found) {
         rc = add_signature(r, layers, d->digest, key);
         if (rc == 0)
-            rc = put_signatures(r, tag, layers);
+            rc = put_signatures(r, tag, d, layers);
     }
     json_decref(layers);
     return rc;
@@ -163,13 +193,16 @@ int bundle_sign_verify(struct registry *r, const struct oci_descriptor *d, const
     json_t *layers;
     bool found = false;
     autofree char *tag = signature_tag(d->digest);
-    int rc = find_signature(r, tag, d->digest, key, &layers, &found);
-    if (rc == 0 && !found) {
-        rc = fail(E_INTEGRITY, "%s@%s is refused: %s %s", registry_name(r), d->digest,
-                  json_array_size(layers) ? "none of its signatures is by" : "it is not signed by",
-                  key);
-        err_hint(rc, "\"ungil push --sign KEY\" or \"cosign sign --key KEY\" signs it");
-    }
+    int rc = read_signatures(r, tag, &layers);
+    if (rc == 0)
+        rc = find_signature(r, layers, d->digest, key, &found);
+    size_t n = json_array_size(layers);
     json_decref(layers);
-    return rc;
+    if (rc == 0 && !found)
+        rc = find_referrer(r, d->digest, key, &n, &found);
+    if (rc < 0 || found)
+        return rc;
+    rc = fail(E_INTEGRITY, "%s@%s is refused: %s %s", registry_name(r), d->digest,
+              n ? "none of its signatures is by" : "it is not signed by", key);
+    return err_hint(rc, "\"ungil push --sign KEY\" or \"cosign sign --key KEY\" signs it");
 }

@@ -1,6 +1,7 @@
 /* Signatures of what is in a registry, as cosign makes and looks for them: the "simple signing"
  * payload as the layer of an image at the tag sha256-HEX.sig, with the signature as its annotation
- * (cosign's specs/SIGNATURE_SPEC.md). `cosign verify --key` takes them, and ungil cosign's. */
+ * (cosign's specs/SIGNATURE_SPEC.md). `cosign verify --key` takes them, and ungil cosign's. The
+ * same image refers to what it signs (OCI 1.1), so that it is found where tags were not copied. */
 #ifndef UNGIL_CORE_BUNDLE_SIGN_H
 #define UNGIL_CORE_BUNDLE_SIGN_H
 
