@@ -410,6 +410,26 @@ kill_when() {
 	assert_exit 0
 }
 
+@test "options that could not keep what they promise: exit 2; no connection with --offline: exit 4" {
+	openssl genpkey -algorithm ed25519 -out key.pem
+	openssl pkey -in key.pem -pubout -out key.pub
+	pushed 3.99.1t
+	run ungil pack 3.99.1t
+	run ungil install ./*.tar.zst --verify key.pub --root "$PWD/a"
+	assert_exit 2
+	assert_output --partial 'has no signature'
+	run ungil install 3.99.1t --verify key.pub --root "$PWD/a"
+	assert_exit 2
+	assert_output --partial 'nothing comes from a registry'
+	UNGIL_REGISTRY=$REPO run ungil install 3.99.1t --sign key.pem --root "$PWD/a"
+	assert_exit 2
+	assert_output --partial 'without --push'
+	run ungil install "$REPO:3.99.1t" --offline --root "$PWD/a"
+	assert_exit 4
+	assert_output --partial '--offline'
+	assert_not_exist "$PWD/a/versions"
+}
+
 @test "skopeo copies a bundle from one registry to another, and it installs from there" {
 	command -v skopeo >/dev/null || skip "no skopeo"
 	pushed 3.99.1 3.99.1t

@@ -174,6 +174,28 @@ static int find_registry(void)
                     "what is installed");
 }
 
+/* An option that promises something must not be passed over. */
+static int check_keys(const struct strv *operands)
+{
+    bool remote = wish.registry != NULL;
+    if (wish.remote.sign && !wish.push)
+        return err_hint(fail(E_USAGE, "install --sign: nothing is signed without --push"),
+                        "\"ungil push --sign\" signs what is installed");
+    for (size_t i = 0; wish.remote.verify && i < operands->n; i++) {
+        if (!locked && bundle_is_file(operands->v[i]))
+            return err_hint(
+                fail(E_USAGE, "install --verify: %s is a file, which has no signature",
+                     operands->v[i]),
+                "signatures are in registries: \"ungil push --sign\"; of a file, compare "
+                "the SHA-256");
+        remote |= oci_is_ref(operands->v[i]);
+    }
+    if (wish.remote.verify && !remote)
+        return err_hint(fail(E_USAGE, "install --verify: nothing comes from a registry"),
+                        "name oci://HOST/REPOSITORY:TAG, or a repository in UNGIL_REGISTRY");
+    return 0;
+}
+
 /* What the lock decides, nobody else does. */
 static int check_locked(const struct strv *operands)
 {
@@ -222,6 +244,8 @@ static int run(const struct strv *specs)
     int checked = timings ? timeline_check(timings) : 0;
     if (checked == 0)
         checked = find_registry();
+    if (checked == 0)
+        checked = check_keys(specs);
     if (checked == 0 && locked)
         checked = check_locked(specs);
     if (checked == 0 && twice)

@@ -191,6 +191,12 @@ int bundle_install_ref(const char *text, const struct install_opts *opts, json_t
     autofree char *platform = runtime_platform_here();
     const struct index_wish wish = {
         .variant = opts->variant, .platform = platform, .part = bundle_part_names[BUNDLE_MAIN]};
+    if (opts->source.offline)
+        return err_hint(fail(E_UNREACHABLE,
+                             "%s is in a registry, and --offline allows no "
+                             "connection",
+                             text),
+                        "\"ungil pull\" gets it as a file");
     int rc = connect_to(text, &opts->remote, &ref, &r);
     if (rc == 0)
         rc = index_resolve(r, reference_of(&ref), &wish, &entries);
