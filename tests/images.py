@@ -8,6 +8,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -30,6 +31,7 @@ FAULTS = {
     "huge": (5, "more than the"),
     "not-json": (5, "is no JSON object"),
     "no-tar": (5, "is no tar"),
+    "sparse": (5, "a header is longer than any may be"),
     "diff-ids": (5, "its configuration is not that of an image of"),
     "nested": (5, "one index stands in the other"),
     "version": (5, "is not an image layout of a version"),
@@ -171,6 +173,17 @@ def change(layout, fault):
         return
     elif fault == "no-tar":
         layers[0] = layout.put(b"nobody's tar" * 1000, GZIP)
+    elif fault == "sparse":  # a file of few bytes whose map of holes takes gigabytes
+        data = b"20000000\n" + b"0\n0\n" * 20000000
+        path = layout.dir / "layer.tar.gz"
+        with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+            info = tarfile.TarInfo("holes")
+            info.size = len(data)
+            info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes",
+                                "GNU.sparse.realsize": "2000000000"}
+            tar.addfile(info, io.BytesIO(data))
+        layers.append(layout.put(path.read_bytes(), GZIP))
+        ids.append("sha256:" + hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest())
     elif fault == "diff-ids":
         ids.pop()
     elif fault == "architecture":

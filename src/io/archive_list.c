@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/proc.h"
+#include "io/archive_stream.h"
 
 #define LIST_FUNCTIONS(X)                                                                          \
     X(entry_filetype)                                                                              \
@@ -20,14 +21,10 @@
     X(entry_symlink)                                                                               \
     X(error_string)                                                                                \
     X(read_data_block)                                                                             \
+    X(read_data_skip)                                                                              \
     X(read_free)                                                                                   \
     X(read_new)                                                                                    \
     X(read_next_header)                                                                            \
-    X(read_open_fd)                                                                                \
-    X(read_support_filter_bzip2)                                                                   \
-    X(read_support_filter_gzip)                                                                    \
-    X(read_support_filter_xz)                                                                      \
-    X(read_support_filter_zstd)                                                                    \
     X(read_support_format_empty)                                                                   \
     X(read_support_format_tar)
 
@@ -42,20 +39,28 @@ static int damaged(const char *file, struct archive *reader)
                 why ? why : "unexpected end");
 }
 
-static int each_of(const char *file, struct archive *reader, size_t limit, each_entry *each,
-                   void *arg)
+static int each_of(const char *file, struct archive *reader, struct archive_stream *stream,
+                   size_t limit, each_entry *each, void *arg)
 {
-    struct archive_entry *e;
-    int status, rc = 0;
-    while (rc == 0 && ((status = archive.read_next_header(reader, &e)) == ARCHIVE_OK ||
-                       status == ARCHIVE_WARN)) {
+    for (;;) {
+        struct archive_entry *e;
+        archive_stream_header(stream);
+        int status = archive.read_next_header(reader, &e);
+        archive_stream_data(stream);
+        if (status == ARCHIVE_EOF)
+            return 0;
+        if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+            return damaged(file, reader);
         if (limit-- == 0)
             return fail(E_INTEGRITY, "%s has more entries than it may have", file);
-        rc = proc_check();
+        int rc = proc_check();
         if (rc == 0)
             rc = each(reader, e, arg);
+        if (rc != 0)
+            return rc;
+        if (archive.read_data_skip(reader) < ARCHIVE_WARN) /* or it counted as the next header */
+            return damaged(file, reader);
     }
-    return rc == 0 && status != ARCHIVE_EOF ? damaged(file, reader) : rc;
 }
 
 static int read_archive(const char *file, size_t limit, each_entry *each, void *arg)
@@ -69,16 +74,14 @@ static int read_archive(const char *file, size_t limit, each_entry *each, void *
     struct archive *reader = archive.read_new();
     if (!reader)
         return damaged(file, NULL);
-    archive.read_support_filter_bzip2(reader);
-    archive.read_support_filter_gzip(reader);
-    archive.read_support_filter_xz(reader);
-    archive.read_support_filter_zstd(reader);
+    struct archive_stream *stream;
     archive.read_support_format_empty(reader);
     archive.read_support_format_tar(reader);
-    rc = archive.read_open_fd(reader, fd, 64 * 1024) == ARCHIVE_OK
-             ? each_of(file, reader, limit, each, arg)
+    rc = archive_stream_open(reader, fd, &stream) == ARCHIVE_OK
+             ? each_of(file, reader, stream, limit, each, arg)
              : damaged(file, reader);
     archive.read_free(reader);
+    archive_stream_free(stream);
     return rc;
 }
 
