@@ -656,7 +656,7 @@ echo "diffoscope: no such option"; exit 2'
 
 @test "check-reproducible: not with a lock, timings or a bundle: exit 2" {
 	local arguments
-	for arguments in --locked '--timings t.json' b.tar.zst; do
+	for arguments in --locked '--timings t.json' b.tar.zst oci://localhost/a:b; do
 		# shellcheck disable=SC2086 # several words
 		run ungil install --check-reproducible $arguments
 		assert_exit 2

@@ -222,7 +222,7 @@ static int check_twice(const struct strv *operands)
 {
     const char *what = locked ? "--locked" : timings ? "--timings" : NULL;
     for (size_t i = 0; i < operands->n; i++)
-        if (bundle_is_file(operands->v[i]))
+        if (bundle_is_file(operands->v[i]) || oci_is_ref(operands->v[i]))
             what = "a bundle";
     return what ? err_hint(fail(E_USAGE, "install --check-reproducible: %s cannot be given with it",
                                 what),

@@ -96,7 +96,7 @@ static int build_again(struct twice *t, const char *const *specs, size_t n)
     o.jobs = o.jobs > 1 ? o.jobs - 1 : 2;
     o.force = true;
     o.share = !o.share;
-    o.bench = o.upgrade = false;
+    o.bench = o.upgrade = o.push = false;
     note("once more, below %s", t->dir);
     mode_t before = umask(0027);
     int rc = install_run(specs, n, &o, &report);
