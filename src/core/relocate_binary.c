@@ -92,6 +92,20 @@ static int patch_file(const char *path, const char *configured, const char *fina
     return *written ? write_fields(path, &st, now, offsets, n) : 0;
 }
 
+/* Another name of a file that was written already. */
+static bool is_changed(const char *prefix, const char *path, const struct strv *changed)
+{
+    struct stat st, other;
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink < 2)
+        return false;
+    for (size_t i = 0; i < changed->n; i++) {
+        autofree char *one = path_join(prefix, changed->v[i]);
+        if (lstat(one, &other) == 0 && other.st_dev == st.st_dev && other.st_ino == st.st_ino)
+            return true;
+    }
+    return false;
+}
+
 static int patch_dir(const char *prefix, const char *dir, const char *beginning,
                      const char *configured, const char *final, struct strv *changed)
 {
@@ -102,10 +116,34 @@ static int patch_dir(const char *prefix, const char *dir, const char *beginning,
         if (!str_starts(names.v[i], beginning))
             continue;
         autofree char *path = path_join(in, names.v[i]);
-        bool written = false;
-        rc = patch_file(path, configured, final, &written);
-        if (written && changed)
+        bool written = is_changed(prefix, path, changed);
+        if (!written)
+            rc = patch_file(path, configured, final, &written);
+        if (written)
             strv_addf(changed, "%s/%s", dir, names.v[i]);
+    }
+    return rc;
+}
+
+/* Upstream has the static library twice: in lib, and in lib/python3.14/config-3.14-PLATFORM, where
+ * python-config and distutils look. */
+static int patch_config_dirs(const char *prefix, const char *configured, const char *final,
+                             struct strv *changed)
+{
+    autofree char *lib = path_join(prefix, "lib");
+    autostrv names = {0};
+    int rc = fs_list(lib, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        autofree char *in = path_join(lib, names.v[i]);
+        autostrv below = {0};
+        if (!str_starts(names.v[i], "python") || !fs_is_dir(in))
+            continue;
+        rc = fs_list(in, &below);
+        for (size_t n = 0; rc == 0 && n < below.n; n++) {
+            autofree char *dir = xasprintf("lib/%s/%s", names.v[i], below.v[n]);
+            if (str_starts(below.v[n], "config-"))
+                rc = patch_dir(prefix, dir, "libpython", configured, final, changed);
+        }
     }
     return rc;
 }
@@ -118,6 +156,13 @@ int relocate_binaries(const char *prefix, const char *configured, const char *fi
                final);
         return 0;
     }
-    int rc = patch_dir(prefix, "bin", "python", configured, final, changed);
-    return rc < 0 ? rc : patch_dir(prefix, "lib", "libpython", configured, final, changed);
+    autostrv all = {0};
+    int rc = patch_dir(prefix, "bin", "python", configured, final, &all);
+    if (rc == 0)
+        rc = patch_dir(prefix, "lib", "libpython", configured, final, &all);
+    if (rc == 0)
+        rc = patch_config_dirs(prefix, configured, final, &all);
+    if (changed)
+        strv_addv(changed, &all);
+    return rc;
 }

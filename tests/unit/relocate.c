@@ -267,26 +267,39 @@ static void binaries(void)
 {
     const char *built = "/opt/ungil/versions/3.14.7t", *program = "b/bin/python3.14t";
     const char *twin = "b/lib/libpython3.14t.a";
+    const char *other = "b/lib/python3.14t/config-3.14t/libpython3.14t.a";
+    autostrv changed = {0};
     struct stat before = {0}, after = {0};
     fs_mkdirs("b/bin", 0755);
     fs_mkdirs("b/lib/python3.14t/config-3.14t", 0755);
     make_program(program, built);
     make_program(twin, built);
-    ok(link(twin, "b/lib/python3.14t/config-3.14t/libpython3.14t.a") == 0, "a library twice");
+    ok(link(twin, other) == 0, "a library twice");
     stat(program, &before);
     size_t size = (size_t)before.st_size;
-    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t", NULL), 0, "moved");
+    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t", &changed), 0, "moved");
+    autofree char *names = strv_join(&changed, " ");
+    is_str(names,
+           "bin/python3.14t lib/libpython3.14t.a lib/python3.14t/config-3.14t/libpython3.14t.a",
+           "all names of what was written");
     holds_prefix(program, "/home/x y/3.14.7t", built, size);
     holds_prefix(twin, "/home/x y/3.14.7t", built, size);
     stat(program, &after);
     ok(after.st_mode == before.st_mode && after.st_mtim.tv_nsec == before.st_mtim.tv_nsec &&
            after.st_mtim.tv_sec == before.st_mtim.tv_sec,
        "mode and times stay");
-    ok(same_file(twin, "b/lib/python3.14t/config-3.14t/libpython3.14t.a"), "still one file");
-    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t", NULL), 0, "again");
+    ok(same_file(twin, other), "still one file");
+    strv_free(&changed);
+    is_int(relocate_binaries("b", built, "/home/x y/3.14.7t", &changed), 0, "again");
+    is_int((long)changed.n, 0, "nothing is left to write");
     holds_prefix(program, "/home/x y/3.14.7t", built, size);
     is_int(relocate_binaries("b", "/home/x y/3.14.7t", "/srv/3.14.7t", NULL), 0, "moved on");
     holds_prefix(program, "/srv/3.14.7t", built, size);
+    ok(unlink(other) == 0 && fs_copy_file(twin, other) == 0, "two files, as in a copy");
+    is_int(relocate_binaries("b", "/srv/3.14.7t", built, NULL), 0, "moved back");
+    holds_prefix(twin, built, built, size);
+    holds_prefix(other, built, built, size);
+    is_int(relocate_binaries("b", built, "/srv/3.14.7t", NULL), 0, "and there again");
     autofree char *deep = relocate_padded_prefix("/deep");
     is_int(relocate_binaries("b", "/srv/3.14.7t", deep, NULL), 0, "no room for this one");
     holds_prefix(program, "/srv/3.14.7t", built, size);
