@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/root.h"
 #include "cli/table.h"
 #include "core/dirs.h"
@@ -26,8 +27,7 @@ static void options(struct optset *set)
                               "Add the interpreters to this image, oci:DIR[:TAG] or "
                               "oci://HOST/REPOSITORY[:TAG], instead of to the libraries of this "
                               "machine."});
-    opt_add(set, (struct opt){"plain-http", 0, OPT_FLAG, &plain_http, NULL,
-                              "Speak HTTP without TLS to registries on other machines, too."});
+    opt_add_plain_http(set, &plain_http);
     opt_add_root(set);
     opt_add_json(set);
 }

@@ -72,6 +72,8 @@ int bundle_read_receipt(const char *file, struct receipt **out);
 json_t *bundle_receipt(const struct receipt *r, enum bundle_part part);
 /* The parts that a prefix was installed from, appended; none where it was built. */
 void bundle_parts(const struct receipt *r, struct strv *parts);
+/* When its release was made, which every file of it says: seconds since 1970, at least 1. */
+long bundle_time(const struct receipt *r);
 /* A "name=value" of the text that the inputs' digest is of; owned, NULL when there is none. */
 char *bundle_input(const struct receipt *r, const char *name);
 

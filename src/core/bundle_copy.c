@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/proc.h"
@@ -129,14 +128,6 @@ static int plain_mode(const char *relative, const char *path, const struct stat 
     return fail_errno(E_FAILED, "cannot change the mode of %s", path);
 }
 
-static long release_time(const struct receipt *r)
-{
-    json_t *source = json_object_get(r->json, "source");
-    const char *date = json_text(source, "date");
-    long seconds = *date ? clock_epoch(date) : -1;
-    return seconds > 0 ? seconds : 1;
-}
-
 static int describe(struct bundle_copy *c)
 {
     autofree char *digest = NULL;
@@ -170,7 +161,7 @@ int bundle_copy_make_of(const char *prefix, const struct receipt *r, enum bundle
     struct copying p = {.to = out};
     autofree char *configured = dirs_configured_prefix(r->name);
     *out = (struct bundle_copy){
-        .r = r, .part = part, .prefix = xstrdup(prefix), .mtime = release_time(r)};
+        .r = r, .part = part, .prefix = xstrdup(prefix), .mtime = bundle_time(r)};
     int rc = make_copy(&p, cache);
     strv_free(&p.changed);
     if (rc == 0)

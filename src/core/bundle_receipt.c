@@ -3,11 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "core/bundle.h"
 #include "core/receipt.h"
 #include "core/text_json.h"
 
 const char *const bundle_part_names[] = {"main", "static", "debug", "tests", NULL};
+
+long bundle_time(const struct receipt *r)
+{
+    const char *date = json_text(json_object_get(r->json, "source"), "date");
+    long seconds = *date ? clock_epoch(date) : -1;
+    return seconds > 0 ? seconds : 1;
+}
 
 char *bundle_input(const struct receipt *r, const char *name)
 {

@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -39,13 +38,6 @@ static void remote_free(struct remote *m)
     bundle_layers_free(&m->layers);
     free(m->receipt);
     free(m->location);
-}
-
-static long mtime_of(const struct arrival *a)
-{
-    const char *date = json_text(json_object_get(a->receipt->json, "source"), "date");
-    long seconds = *date ? clock_epoch(date) : -1;
-    return seconds > 0 ? seconds : 1;
 }
 
 /* ---- What it says of itself ---- */
@@ -139,7 +131,7 @@ static int fetch(struct bundle_origin *o, struct arrival *a)
 static int unpack(struct bundle_origin *o, struct arrival *a)
 {
     struct remote *m = (struct remote *)o;
-    return bundle_layers_unpack(&m->layers, a, mtime_of(a));
+    return bundle_layers_unpack(&m->layers, a, bundle_time(a->receipt));
 }
 
 /* `manifest`: the digest that its manifest must have, which only its index has said; NULL: any. */
@@ -286,9 +278,10 @@ static int pull_entry(struct registry *r, json_t *entry, const char *dir,
         rc = fs_mkdirs(a.prefix, 0755);
     }
     if (rc == 0)
-        rc = bundle_layers_unpack(&m.layers, &a, mtime_of(&a));
+        rc = bundle_layers_unpack(&m.layers, &a, bundle_time(a.receipt));
     if (rc == 0)
-        rc = bundle_repack(a.prefix, m.receipt, a.receipt, a.part, mtime_of(&a), dir, &made);
+        rc = bundle_repack(a.prefix, m.receipt, a.receipt, a.part, bundle_time(a.receipt), dir,
+                           &made);
     if (rc == 0)
         json_array_append_new(pulled, json_pack("{s:s, s:s, s:o, s:s, s:I}", "name",
                                                 a.receipt->name, "part", bundle_part_names[a.part],

@@ -11,6 +11,7 @@
 #include "core/machine.h"
 #include "core/progress.h"
 #include "core/receipt.h"
+#include "core/runtime.h"
 #include "core/store.h"
 #include "core/text_json.h"
 
@@ -111,7 +112,7 @@ static int verdict(const struct checking *c)
 
 int lock_check(const struct store *s, const struct lock_opts *opts, json_t **report)
 {
-    struct checking c = {.store = s, .opts = opts, .platform = machine_platform()};
+    struct checking c = {.store = s, .opts = opts, .platform = runtime_platform_here()};
     autostrv names = {0};
     int rc = lockfile_read(opts->file, &c.lock);
     if (rc == 0) {

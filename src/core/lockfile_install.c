@@ -17,6 +17,7 @@
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/receipt.h"
+#include "core/runtime.h"
 #include "core/store.h"
 #include "core/text_json.h"
 #include "core/training.h"
@@ -397,7 +398,7 @@ static int bring(struct bringing *b)
 
 int lock_install(const char *file, const struct install_opts *opts, json_t **report)
 {
-    struct bringing b = {.file = file, .opts = opts, .platform = machine_platform()};
+    struct bringing b = {.file = file, .opts = opts, .platform = runtime_platform_here()};
     *report = b.report = json_pack("{s:i, s:o, s:[], s:[]}", "format", 1, "root",
                                    text_json(opts->root), "installed", "unchanged");
     store_open(&b.store, opts->root);

@@ -14,6 +14,7 @@
 #include "core/progress.h"
 #include "core/receipt.h"
 #include "core/release.h"
+#include "core/runtime.h"
 #include "core/store.h"
 #include "core/text_json.h"
 
@@ -298,7 +299,7 @@ static int write_lock(struct locking *l, const struct strv *specs)
 int lock_write(const struct store *s, const struct strv *specs, const struct lock_opts *opts,
                json_t **report)
 {
-    struct locking l = {.store = s, .opts = opts, .platform = machine_platform()};
+    struct locking l = {.store = s, .opts = opts, .platform = runtime_platform_here()};
     *report = l.report = json_pack("{s:i, s:o, s:s, s:[]}", "format", 1, "file",
                                    text_json(opts->file), "platform", l.platform, "locked");
     int rc = write_lock(&l, specs);

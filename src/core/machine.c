@@ -79,14 +79,6 @@ static char *answer(const char *const *words)
 
 /* ---- The C library ---- */
 
-char *machine_platform(void)
-{
-    json_t *here = runtime_here();
-    char *platform = runtime_platform(here);
-    json_decref(here);
-    return platform;
-}
-
 /* musl's dynamic loader says it of itself: "musl libc (x86_64)\nVersion 1.2.5\n..." and fails. */
 static char *musl_version(const char *loader)
 {

@@ -17,8 +17,6 @@ char *machine_toolchain_digest(const char *text);
  * ("build-id:HEX") alone; owned. */
 char *machine_toolchain_value(const char *text, const char *name);
 
-/* "x86_64-linux-gnu"; owned. */
-char *machine_platform(void);
 /* "glibc 2.36", "musl 1.2.5"; owned. */
 char *machine_libc(void);
 
