@@ -58,11 +58,11 @@ END
 @test "by TLS, with a login (Basic): the right one works, a wrong one and none say whose and from where" {
 	start_registry tls basic
 	REF=oci://$REGISTRY/lab/python
-	run -1 ctl "$REF" write hello
+	run -4 ctl "$REF" write hello
 	assert_output --partial "status 401"
 	assert_output --partial "nobody was logged in: docker login $REGISTRY"
 	login lab:wrong
-	run -1 ctl "$REF" write hello
+	run -4 ctl "$REF" write hello
 	assert_output --partial "the login was lab's, from $DOCKER_CONFIG/config.json"
 	[ "$(grep -c ' 401 ' "$REGISTRY_LOG")" -lt 10 ]
 	login lab:secret
@@ -87,10 +87,10 @@ END
 	sum=$(digest_of big)
 	LIMIT=100 ctl "oci://$REGISTRY/lab/python" get "$sum" 70000000 got
 	cmp big got
-	run -1 ctl "oci://$REGISTRY/locked" write hello
+	run -4 ctl "oci://$REGISTRY/locked" write hello
 	assert_output --partial 'UNAUTHORIZED'
 	login lab:wrong
-	run -1 ctl "$REF" tags
+	run -4 ctl "$REF" tags
 	assert_output --partial 'wrong password'
 	assert_output --partial "the login was lab's"
 }
@@ -120,10 +120,10 @@ END
 	echo '{"credsStore": "vault"}' >"$DOCKER_CONFIG/config.json"
 	run -0 ctl "$REF" write two
 	NAME='<token>' SECRET=refresh-me run -0 ctl "$REF" write three
-	SECRET=wrong run -1 ctl "$REF" write four
+	SECRET=wrong run -4 ctl "$REF" write four
 	assert_output --partial "the login was lab's, from docker-credential-vault"
 	KNOWN=another run -0 ctl "$REF:1" manifest-head
-	KNOWN=another run -1 ctl "$REF" write five
+	KNOWN=another run -4 ctl "$REF" write five
 	assert_output --partial "there was no login for $REGISTRY in $DOCKER_CONFIG/config.json"
 	echo '{"credsStore": "none"}' >"$DOCKER_CONFIG/config.json"
 	run -1 ctl "$REF" write six
@@ -144,12 +144,12 @@ END
 	entry "$REGISTRY" lab:secret >"$XDG_RUNTIME_DIR/containers/auth.json"
 	run -0 ctl "$REF" write one
 	entry "$REGISTRY" lab:two >auth.json
-	REGISTRY_AUTH_FILE=$PWD/auth.json run -1 ctl "$REF" write two
+	REGISTRY_AUTH_FILE=$PWD/auth.json run -4 ctl "$REF" write two
 	assert_output --partial "$PWD/auth.json"
 	entry "$REGISTRY" lab:secret >"$HOME/.docker/config.json"
 	REGISTRY_AUTH_FILE=$PWD/auth.json run -0 ctl "$REF" write three
 	entry "$REGISTRY" lab:four >elsewhere/config.json
-	DOCKER_CONFIG=$PWD/elsewhere run -1 ctl "$REF" write four
+	DOCKER_CONFIG=$PWD/elsewhere run -4 ctl "$REF" write four
 	assert_output --partial "$PWD/elsewhere/config.json"
 	# a part of a registry (containers-auth.json); the longest that fits
 	printf '{"auths": {"%s": {"auth": "bGFiOm5v"}, "%s/lab": {"auth": "%s"}, "%s/other": {"auth": "bGFiOm5v"}}}' \
@@ -432,13 +432,13 @@ asked() { grep -cE "$1" "$FAULTS_LOG"; }
 	run -4 faulty down get "$sum" 100000 down
 	assert_output --partial 'after 5 tries'
 	[ "$(asked 'GET /v2/down/')" -eq 5 ]
-	run -1 faulty endless tags
+	run -4 faulty endless tags
 	assert_output --partial 'UNAUTHORIZED: never'
 	[ "$(asked '/v2/endless/')" -le 3 ]
 	run -4 faulty badtoken tags
 	assert_output --partial 'no JSON object (text/html)'
 	printf '{"schemaVersion":2,"manifests":[]}' >index
-	run -1 ctl "oci://$FAULTS/words/x:1" manifest-put index application/vnd.oci.image.index.v1+json
+	run -4 ctl "oci://$FAULTS/words/x:1" manifest-put index application/vnd.oci.image.index.v1+json
 	assert_output --partial 'DENIED:  [31mred'
 	[[ $output != *$'\e'* && $output != *$'\u202e'* && $output != *$'\u009b'* && $output != *$'\a'* ]]
 	[ "${#output}" -lt 800 ]

@@ -141,6 +141,28 @@ blob() { echo "$REGISTRY_DIR/docker/registry/v2/blobs/sha256/${1:7:2}/${1:7}/dat
 	assert_output --partial "; building"
 }
 
+@test "UNGIL_REGISTRY: one that lets nobody in is a warning with whose login is missing, and everything is built" {
+	stop_registry
+	start_registry basic
+	UNGIL_REGISTRY=oci://$REGISTRY/lab/python run ungil install 3.99.1t --preset quick --no-bench
+	assert_exit 0
+	assert_output --regexp 'status 401.*; building'
+	assert_output --partial "docker login $REGISTRY"
+}
+
+@test "UNGIL_REGISTRY: one session for the pair, and each tag is asked for once" {
+	export UNGIL_REGISTRY=$REPO
+	: >"$REGISTRY_LOG"
+	run ungil install 3.99.1 --preset quick --no-bench
+	assert_exit 0
+	run grep -cE '"(GET|HEAD) /v2/ ' "$REGISTRY_LOG"
+	assert_output 1
+	run grep -cE '"(GET|HEAD) /v2/lab/python/manifests/inputs-' "$REGISTRY_LOG"
+	assert_output 2
+	run grep -c tags/list "$REGISTRY_LOG"
+	assert_output 0
+}
+
 @test "UNGIL_REGISTRY that is no reference, or --push without it: exit 2, nothing begun" {
 	UNGIL_REGISTRY=https://example/x run ungil install 3.99.1t --preset quick
 	assert_exit 2

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
+
 static enum log_level current = LOG_NORMAL;
 static bool terminal, colour;
 static void (*interlude)(bool before, void *arg);
@@ -68,6 +70,13 @@ void warn(const char *fmt, ...)
     va_start(ap, fmt);
     line(colour ? "ungil: \033[33mwarning:\033[0m " : "ungil: warning: ", fmt, ap);
     va_end(ap);
+}
+
+void warn_of_error(const char *then)
+{
+    const char *hint = err_hint_text();
+    warn("%s%s%s%s", err_message(), then, hint ? "\n       " : "", hint ? hint : "");
+    err_clear();
 }
 
 void detail(const char *fmt, ...)

@@ -16,6 +16,9 @@ bool log_colour(void);
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* unless -q */
 void warn(const char *fmt, ...)
     __attribute__((format(printf, 1, 2))); /* always, "ungil: warning: " */
+/* The recorded error (err.h) as a warning, with what is done about it, "; building" (""), and its
+ * hint on a line of its own; the error is forgotten. */
+void warn_of_error(const char *then);
 void detail(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* with -v */
 
 /* A hook that hides a progress display before a line is printed and shows it again after;

@@ -297,36 +297,72 @@ static json_t *entry_of_bundle(json_t *manifest, const struct oci_descriptor *d)
     return oci_descriptor_json(d, json_object_get(manifest, "annotations"));
 }
 
-int index_resolve(struct registry *r, const char *reference, const struct index_wish *wish,
-                  json_t **entries)
+/* What `reference` leads to: all entries of an index, or, with *index false, the one of a bundle
+ * itself. *entries is owned. */
+static int read_entries(struct registry *r, const char *reference, bool *index, json_t **entries)
 {
     struct oci_descriptor d;
-    json_t *json, *entry;
-    size_t i;
+    json_t *json;
     *entries = NULL;
     int rc = registry_manifest_read(r, reference, &d, &json);
     if (rc < 0)
-        return rc == E_NOTFOUND ? no_such_tag(r, reference) : rc;
-    bool index = strcmp(d.media_type, OCI_INDEX_TYPE) == 0;
+        return rc;
+    *index = strcmp(d.media_type, OCI_INDEX_TYPE) == 0;
     if (strcmp(json_text(json, "artifactType"), BUNDLE_ARTIFACT) != 0 &&
-        !(index && holds_bundles(json))) {
+        !(*index && holds_bundles(json))) {
         rc = fail(E_FAILED, "%s:%s is no bundle of ungil", registry_name(r), reference);
         err_hint(rc, "it may be an image; \"ungil push\" makes bundles");
-        json_decref(json);
-        return rc;
-    }
-    *entries = json_array();
-    json_t *manifests = json_object_get(json, "manifests");
-    if (!index) {
-        json_array_append_new(*entries, entry_of_bundle(json, &d));
+    } else if (*index) {
+        *entries = json_incref(json_object_get(json, "manifests"));
     } else {
-        json_array_foreach(manifests, i, entry) if (fits(entry, wish))
-            json_array_append(*entries, entry);
-        if (json_array_size(*entries) == 0)
-            rc = nothing_fits(r, reference, wish, manifests);
+        *entries = json_array();
+        json_array_append_new(*entries, entry_of_bundle(json, &d));
     }
     json_decref(json);
+    return rc;
+}
+
+/* read_entries, and of an index what fits. *all (owned): what there was. */
+static int choose(struct registry *r, const char *reference, const struct index_wish *wish,
+                  json_t **entries, json_t **all)
+{
+    bool index;
+    json_t *entry;
+    size_t i;
+    *entries = NULL;
+    int rc = read_entries(r, reference, &index, all);
     if (rc < 0)
+        return rc;
+    *entries = json_array();
+    json_array_foreach(*all, i, entry) if (!index || fits(entry, wish))
+        json_array_append(*entries, entry);
+    return 0;
+}
+
+int index_find(struct registry *r, const char *reference, const struct index_wish *wish,
+               json_t **entries)
+{
+    json_t *all;
+    int rc = choose(r, reference, wish, entries, &all);
+    if (rc == 0 && json_array_size(*entries) == 0) {
+        rc = fail(E_NOTFOUND, "%s:%s has none for this machine", registry_name(r), reference);
         json_decref(steal(entries));
+    }
+    json_decref(all);
+    return rc;
+}
+
+int index_resolve(struct registry *r, const char *reference, const struct index_wish *wish,
+                  json_t **entries)
+{
+    json_t *all;
+    int rc = choose(r, reference, wish, entries, &all);
+    if (rc == E_NOTFOUND)
+        return no_such_tag(r, reference);
+    if (rc == 0 && json_array_size(*entries) == 0) {
+        rc = nothing_fits(r, reference, wish, all);
+        json_decref(steal(entries));
+    }
+    json_decref(all);
     return rc;
 }

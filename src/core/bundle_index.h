@@ -46,5 +46,9 @@ struct index_wish {
  * E_FAILED when it holds nothing of the wish, saying what it holds. */
 int index_resolve(struct registry *r, const char *reference, const struct index_wish *wish,
                   json_t **entries);
+/* The same for one who only asks whether it is there: E_NOTFOUND also when nothing is of the wish,
+ * and what the repository holds otherwise is not asked for. */
+int index_find(struct registry *r, const char *reference, const struct index_wish *wish,
+               json_t **entries);
 
 #endif

@@ -41,11 +41,16 @@ int bundle_install_ref(const char *ref, const struct install_opts *opts, json_t 
 struct remote_key {
     const char *name, *inputs, *manifest;
 };
+
+/* A repository that is asked for several of them. `ref` is borrowed and outlives it.
+ * *r (owned): bundle_remote_close; NULL after an error. */
+struct bundle_remote;
+int bundle_remote_open(const char *ref, const struct remote_opts *opts, struct bundle_remote **r);
+void bundle_remote_close(struct bundle_remote *r); /* NULL is nothing */
 /* 0 when the repository has it for this machine; E_NOTFOUND. */
-int bundle_remote_find(const char *ref, const struct remote_key *key,
-                       const struct remote_opts *opts);
+int bundle_remote_find(struct bundle_remote *r, const struct remote_key *key);
 /* Installs it, as bundle_install does; E_NOTFOUND when it is not there. */
-int bundle_install_key(const char *ref, const struct remote_key *key,
-                       const struct install_opts *opts, json_t *report);
+int bundle_remote_install(struct bundle_remote *r, const struct remote_key *key,
+                          const struct install_opts *opts, json_t *report);
 
 #endif

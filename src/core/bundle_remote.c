@@ -204,11 +204,36 @@ int bundle_install_ref(const char *text, const struct install_opts *opts, json_t
     return rc;
 }
 
-/* The entry of the one that is meant; E_NOTFOUND, also where it is there for other platforms only.
- */
-static int find_key(struct registry *r, const struct remote_key *key, json_t **entries)
+/* ---- Asked for by what it is made of ---- */
+
+struct bundle_remote {
+    const char *text;
+    struct oci_ref ref;
+    struct registry *r;
+};
+
+int bundle_remote_open(const char *text, const struct remote_opts *opts, struct bundle_remote **r)
 {
-    struct oci_descriptor d;
+    struct bundle_remote *b = xcalloc(1, sizeof *b);
+    b->text = text;
+    int rc = connect_to(text, opts, &b->ref, &b->r);
+    if (rc < 0)
+        bundle_remote_close(steal(&b));
+    *r = b;
+    return rc;
+}
+
+void bundle_remote_close(struct bundle_remote *b)
+{
+    if (!b)
+        return;
+    registry_close(b->r);
+    oci_ref_free(&b->ref);
+    free(b);
+}
+
+static int find_key(struct bundle_remote *b, const struct remote_key *key, json_t **entries)
+{
     autofree char *platform = runtime_platform_here();
     autofree char *tag =
         key->manifest ? index_manifest_tag(key->manifest) : index_inputs_tag(key->inputs);
@@ -217,42 +242,25 @@ static int find_key(struct registry *r, const struct remote_key *key, json_t **e
                                     .manifest = key->manifest,
                                     .platform = platform,
                                     .part = bundle_part_names[BUNDLE_MAIN]};
-    *entries = NULL;
-    int rc = registry_manifest_head(r, tag, &d);
-    if (rc == 0)
-        rc = index_resolve(r, tag, &wish, entries);
-    return rc == E_FAILED ? E_NOTFOUND : rc;
+    return index_find(b->r, tag, &wish, entries);
 }
 
-int bundle_remote_find(const char *text, const struct remote_key *key,
-                       const struct remote_opts *opts)
+int bundle_remote_find(struct bundle_remote *b, const struct remote_key *key)
 {
-    struct oci_ref ref;
-    struct registry *r;
-    json_t *entries = NULL;
-    int rc = connect_to(text, opts, &ref, &r);
-    if (rc == 0)
-        rc = find_key(r, key, &entries);
+    json_t *entries;
+    int rc = find_key(b, key, &entries);
     json_decref(entries);
-    registry_close(r);
-    oci_ref_free(&ref);
     return rc;
 }
 
-int bundle_install_key(const char *text, const struct remote_key *key,
-                       const struct install_opts *opts, json_t *report)
+int bundle_remote_install(struct bundle_remote *b, const struct remote_key *key,
+                          const struct install_opts *opts, json_t *report)
 {
-    struct oci_ref ref;
-    struct registry *r;
-    json_t *entries = NULL;
-    int rc = connect_to(text, &opts->remote, &ref, &r);
+    json_t *entries;
+    int rc = find_key(b, key, &entries);
     if (rc == 0)
-        rc = find_key(r, key, &entries);
-    if (rc == 0)
-        rc = install_entry(r, json_array_get(entries, 0), text, key->manifest, opts, report);
+        rc = install_entry(b->r, json_array_get(entries, 0), b->text, key->manifest, opts, report);
     json_decref(entries);
-    registry_close(r);
-    oci_ref_free(&ref);
     return rc;
 }
 

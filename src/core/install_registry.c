@@ -28,33 +28,46 @@ static int is_installed(const struct plan *plan, const struct pin *pin, const st
 }
 
 static int try_one(const struct plan *plan, const struct pin *pin, const struct variant *v,
-                   const struct install_opts *opts, const struct store *store, json_t *report)
+                   struct bundle_remote *remote, const struct install_opts *opts,
+                   const struct store *store, json_t *report)
 {
     bool there;
     autofree char *name = plan_name(pin->release, v), *inputs = plan_inputs(plan, pin, v);
     const struct remote_key key = {.name = name, .inputs = inputs};
     int rc = is_installed(plan, pin, v, store, &there);
-    return rc < 0 || there ? rc : bundle_install_key(opts->registry, &key, opts, report);
+    return rc < 0 || there ? rc : bundle_remote_install(remote, &key, opts, report);
 }
 
-int install_from_registry(const struct plan *plan, const struct install_opts *opts,
-                          const struct store *store, json_t *report)
+/* All variants of the first release that it has one of. */
+static int try_all(const struct plan *plan, struct bundle_remote *remote,
+                   const struct install_opts *opts, const struct store *store, json_t *report)
 {
     size_t found = 0;
     for (size_t c = 0; c < plan->n_candidates && found == 0; c++)
         for (size_t v = 0; v < plan->n_variants; v++) {
-            int rc = try_one(plan, plan->candidates[c], plan->variants[v], opts, store, report);
-            if (rc == E_UNREACHABLE || rc == E_FAILED) {
-                warn("%s; building", err_message());
-                err_clear();
-                return 0;
-            }
+            int rc =
+                try_one(plan, plan->candidates[c], plan->variants[v], remote, opts, store, report);
             if (rc < 0 && rc != E_NOTFOUND)
                 return rc;
             found += rc == 0;
             err_clear();
         }
     return 0;
+}
+
+int install_from_registry(const struct plan *plan, const struct install_opts *opts,
+                          const struct store *store, json_t *report)
+{
+    struct bundle_remote *remote;
+    int rc = bundle_remote_open(opts->registry, &opts->remote, &remote);
+    if (rc == 0)
+        rc = try_all(plan, remote, opts, store, report);
+    bundle_remote_close(remote);
+    if (rc == E_UNREACHABLE || rc == E_FAILED) {
+        warn_of_error("; building");
+        rc = 0;
+    }
+    return rc;
 }
 
 int install_push(const char *const *names, size_t n, const struct install_opts *opts,

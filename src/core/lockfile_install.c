@@ -32,6 +32,8 @@ struct bringing {
     struct strv bundles; /* "NAME\nFILE": what is to be installed from the cache */
     struct strv remote;  /* names; from the registry */
     struct strv builds;  /* names */
+    struct bundle_remote *registry;
+    bool registry_asked; /* there or not: it is not asked to answer a second time */
 };
 
 static void bringing_free(struct bringing *b)
@@ -42,6 +44,7 @@ static void bringing_free(struct bringing *b)
     strv_free(&b->bundles);
     strv_free(&b->remote);
     strv_free(&b->builds);
+    bundle_remote_close(b->registry);
 }
 
 static const struct lock_section *bundle_of(const struct bringing *b, const char *name)
@@ -112,17 +115,21 @@ static int is_there(struct bringing *b, const char *name, bool *there)
 /* ---- From where ---- */
 
 /* Whether the registry has it. One that cannot be asked is a warning, as without a lock. */
-static int ask_registry(const struct bringing *b, const struct lock_section *bundle)
+static int ask_registry(struct bringing *b, const struct lock_section *bundle)
 {
     const struct install_opts *o = b->opts;
     const struct remote_key key = {.name = bundle->id, .manifest = lock_get(bundle, "manifest")};
+    int rc = 0;
     if (!o->registry || o->force || o->source.offline)
         return E_NOTFOUND;
-    int rc = bundle_remote_find(o->registry, &key, &o->remote);
+    if (!b->registry_asked)
+        rc = bundle_remote_open(o->registry, &o->remote, &b->registry);
+    b->registry_asked = true;
+    if (rc == 0)
+        rc = b->registry ? bundle_remote_find(b->registry, &key) : E_NOTFOUND;
     if (rc != E_UNREACHABLE && rc != E_FAILED)
         return rc;
-    warn("%s", err_message());
-    err_clear();
+    warn_of_error("");
     return E_NOTFOUND;
 }
 
@@ -339,7 +346,7 @@ static int install_bundles(struct bringing *b)
         const char *name = b->remote.v[i];
         const struct remote_key key = {.name = name,
                                        .manifest = lock_get(bundle_of(b, name), "manifest")};
-        rc = bundle_install_key(o.registry, &key, &o, b->report);
+        rc = bundle_remote_install(b->registry, &key, &o, b->report);
     }
     return rc;
 }

@@ -10,11 +10,12 @@
  * helper in "credHelpers" or "credsStore" (docker-credential-NAME get), else "auths" (auth,
  * identitytoken; HOST, https://HOST/v1/, HOST/PART-OF-A-REPOSITORY).
  *
- * Errors: E_UNREACHABLE when the registry cannot be reached or fails; E_NOTFOUND for what it has
- * not; E_INTEGRITY when it sends something else than its digest says; E_FAILED when it refuses
- * (401 and 403 say whose credentials were used and where they came from; quota, read-only), or
- * something cannot be written here; E_SIGNAL. Messages name registry, repository, what was asked
- * for, and give the registry's own words ("errors": code, message), printable.
+ * Errors: E_UNREACHABLE when the registry cannot be reached, fails, or does not let this user in
+ * (401 and 403 say whose credentials were used and where they came from); E_NOTFOUND for what it
+ * has not; E_INTEGRITY when it sends something else than its digest says; E_FAILED when it refuses
+ * otherwise (quota, read-only), or something cannot be written here; E_SIGNAL. Messages name
+ * registry, repository, what was asked for, and give the registry's own words ("errors": code,
+ * message), printable.
  */
 #ifndef UNGIL_CORE_REGISTRY_H
 #define UNGIL_CORE_REGISTRY_H

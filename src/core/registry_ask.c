@@ -139,14 +139,15 @@ int ask_refused(struct ask *a)
     autofree char *words = words_of(a);
     autofree char *origin = http_url_origin(a->http.url);
     bool other = a->r->origin && elsewhere(a);
-    enum err code = status == 404                                     ? E_NOTFOUND
-                    : status >= 500 || status == 429 || status == 408 ? E_UNREACHABLE
-                                                                      : E_FAILED;
+    bool login = status == 401 || status == 403;
+    enum err code = status == 404                                              ? E_NOTFOUND
+                    : login || status >= 500 || status == 429 || status == 408 ? E_UNREACHABLE
+                                                                               : E_FAILED;
     int rc = ask_fail(a, code, "%s%sstatus %ld%s", other ? origin : "", other ? " answers " : "",
                       status, words);
     if (other)
         return rc;
-    if (status == 401 || status == 403)
+    if (login)
         return auth_hint(a->r, rc);
     if (status == 413 || status == 507)
         return err_hint(rc, "the registry takes no more or nothing so large: ask who runs it");

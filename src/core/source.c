@@ -124,10 +124,8 @@ static int clear_place(const char *place)
     rc = fs_mkdtemp(build, "unpacking", &aside);
     if (rc == 0 && rename(place, aside) < 0)
         rc = fail_errno(E_FAILED, "cannot rename %s", place);
-    if (aside && fs_remove_tree(aside) < 0 && rc == 0) {
-        warn("%s", err_message()); /* out of the way it is */
-        err_clear();
-    }
+    if (aside && fs_remove_tree(aside) < 0 && rc == 0)
+        warn_of_error(""); /* out of the way it is */
     return rc;
 }
 
