@@ -103,6 +103,19 @@ right_at() {
 	cmp "$FT_BUNDLE" "again/${FT_BUNDLE##*/}"
 }
 
+@test "real: where the copy cannot run, nothing is packed that lacks its bytecode: exit 1" {
+	[ "$(id -u)" -eq 0 ] || skip "needs root, to mount a file system noexec"
+	unshare --mount true 2>/dev/null || skip "may not mount"
+	mkdir noexec
+	run unshare --mount bash -c '
+		mount -t tmpfs -o noexec none noexec || exit 99
+		XDG_CACHE_HOME=$PWD/noexec "$UNGIL" pack "$1" -o packed.tar.zst' bash "${REAL}t"
+	assert_exit 1
+	assert_output --regexp "cannot be packed: its interpreter does not run in .*/noexec/.* to compile .*_sysconfigdata"
+	assert_output --partial "XDG_CACHE_HOME"
+	assert_not_exist packed.tar.zst
+}
+
 @test "real: ungil itself took at most 32 MiB to install it" {
 	run --separate-stderr ungil install "$FT_BUNDLE" --root "$PWD/else" --json
 	run python3 -c 'import json, sys; print(json.loads(sys.argv[1])["peak_memory"] / 1048576)' "$output"

@@ -148,6 +148,30 @@ static int describe(struct bundle_copy *c)
     return rc;
 }
 
+/* Rewritten for the prefix that it was configured for. Where its interpreter does not run, what it
+ * had compiled would be missing without a word, and the bundle would not be the one that another
+ * machine makes. */
+static int relocate_copy(const struct bundle_copy *c)
+{
+    autofree char *configured = dirs_configured_prefix(c->r->name);
+    autostrv changed = {0};
+    int rc =
+        relocate_prefix(c->dir, json_text(c->r->json, "root_prefix"), configured, NULL, &changed);
+    for (size_t i = 0; rc == 0 && i < changed.n; i++) {
+        autofree char *path = path_join(c->dir, changed.v[i]);
+        if (str_ends(path, ".pyc") && !fs_exists(path)) {
+            rc = fail(E_FAILED,
+                      "%s cannot be packed: its interpreter does not run in %s to compile %s",
+                      c->r->name, c->dir, changed.v[i]);
+            err_hint(rc,
+                     "\"ungil verify %s\" says why; if it runs there, XDG_CACHE_HOME names another "
+                     "place for the copy (this one may be mounted noexec)",
+                     c->r->name);
+        }
+    }
+    return rc;
+}
+
 int bundle_copy_make(const struct store *s, const struct receipt *r, enum bundle_part part,
                      const char *cache, struct bundle_copy *out)
 {
@@ -159,13 +183,12 @@ int bundle_copy_make_of(const char *prefix, const struct receipt *r, enum bundle
                         const char *cache, struct bundle_copy *out)
 {
     struct copying p = {.to = out};
-    autofree char *configured = dirs_configured_prefix(r->name);
     *out = (struct bundle_copy){
         .r = r, .part = part, .prefix = xstrdup(prefix), .mtime = bundle_time(r)};
     int rc = make_copy(&p, cache);
     strv_free(&p.changed);
     if (rc == 0)
-        rc = relocate_prefix(out->dir, json_text(r->json, "root_prefix"), configured, NULL, NULL);
+        rc = relocate_copy(out);
     if (rc == 0)
         rc = fs_walk(out->dir, plain_mode, NULL);
     return rc == 0 ? describe(out) : rc;
