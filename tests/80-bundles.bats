@@ -267,10 +267,14 @@ nothing_in() { # ROOT
 	assert_output --partial '3.99.1t: without tkinter: this machine lacks the libraries'
 }
 
-@test "what is no bundle: a missing file is exit 2, another archive exit 5" {
+@test "what is no bundle: a missing file or a pipe is exit 2, another archive exit 5" {
 	run ungil install "$PWD/none.tar.zst"
 	assert_exit 2
 	assert_output --partial "cannot read the bundle $PWD/none.tar.zst: No such file or directory"
+	mkfifo fifo.tar.zst # nobody ever writes into it
+	run ungil install "$PWD/fifo.tar.zst"
+	assert_exit 2
+	assert_output --partial "fifo.tar.zst is not a regular file"
 	mkdir d && touch d/file && tar -czf other.tar.gz d
 	run ungil install "$PWD/other.tar.gz"
 	assert_exit 5

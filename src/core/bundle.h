@@ -56,6 +56,8 @@ int bundle_cache_find(const char *cache, const char *sha256, char **file);
 
 /* Whether a SPEC of `install` names a file of bundles, by its end. */
 bool bundle_is_file(const char *spec);
+/* E_USAGE when it cannot be read, or is no regular file: nothing waits for a pipe. */
+int bundle_check_file(const char *file);
 
 /* Installs one: compared with its manifest while it is written, made right for where it is,
  * verified, committed like a build. Adds to the report of install_run. E_INTEGRITY when it is not

@@ -1,8 +1,11 @@
 /* Bundles that are files, see bundle.h. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
+#include "base/err.h"
 #include "base/fs.h"
 #include "core/bundle_install.h"
 #include "core/install.h"
@@ -10,6 +13,14 @@
 bool bundle_is_file(const char *spec)
 {
     return str_ends(spec, ".tar.zst") || str_ends(spec, ".tar.gz");
+}
+
+int bundle_check_file(const char *file)
+{
+    struct stat st;
+    if (access(file, R_OK) < 0 || stat(file, &st) < 0)
+        return fail_errno(E_USAGE, "cannot read the bundle %s", file);
+    return S_ISREG(st.st_mode) ? 0 : fail(E_USAGE, "the bundle %s is not a regular file", file);
 }
 
 static int read_receipt(struct arrival *a, const char *file)

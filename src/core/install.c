@@ -410,8 +410,8 @@ static int make_plans(const char *const *specs, size_t n, const struct install_o
             oci_ref_free(&ref);
         } else if (!bundle_is_file(specs[i]))
             rc = plan_make(specs[i], &po, &plans[i]);
-        else if (access(specs[i], R_OK) < 0)
-            rc = fail_errno(E_USAGE, "cannot read the bundle %s", specs[i]);
+        else
+            rc = bundle_check_file(specs[i]);
     return rc;
 }
 
