@@ -451,12 +451,16 @@ asked() { grep -cE "$1" "$FAULTS_LOG"; }
 
 @test "tokens that expire in the middle are renewed, once for each request" {
 	start_faults
-	for i in 1 2 3 4 5 6 7 8; do blob b$i 100000; done
-	run -0 faulty expire put b1 b2 b3 b4 b5 b6 b7 b8
-	assert_line 'sent 8'
+	for i in $(seq 16); do blob "b$i" 100000; done
+	run -0 faulty expire put b?*
+	assert_line 'sent 16'
 	[ "$(asked ' /token')" -gt 2 ]
 	[ "$(asked ' /token')" -lt 20 ]
 	[ "$(asked ' 401 Bearer')" -gt 1 ]
+	# one that always wants another one than it was given
+	run -4 faulty scopes put b?*
+	assert_output --partial 'UNAUTHORIZED: another'
+	[ "$(asked /v2/scopes/)" -lt 100 ] # four at a time, nine tries each for HEAD and POST
 }
 
 @test "tags come in pages, which end; referrers by the registry's own list" {

@@ -52,6 +52,7 @@ void ask_url(struct ask *a, const char *method, char *url)
     a->http.offset = a->http.size = 0;
     a->redirects = 0;
     a->renewed = false;
+    a->challenges = 0;
     str_set(&a->url, url);
     strv_free(&a->headers);
     str_set(&a->http.url, xstrdup(url));

@@ -42,6 +42,7 @@ struct ask {
     bool probe;          /* it finds out how to log in; no login, and one try */
     int tries, redirects;
     bool renewed;      /* the login was renewed for it */
+    int challenges;    /* how often it was answered with 401 */
     char *token_scope; /* owned: what the registry says that it needs; NULL: see `scope` */
     char *used;        /* the Authorization that it sent last */
 

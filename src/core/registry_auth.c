@@ -18,7 +18,10 @@ struct token {
     struct token *next;
 };
 
-enum { LIFETIME = 60 /* seconds, where the server says none: the specification */ };
+enum {
+    LIFETIME = 60, /* seconds, where the server says none: the specification */
+    CHALLENGES = 8 /* of one request: others may have used up the tokens it was given */
+};
 
 static void token_free(struct token *t)
 {
@@ -333,25 +336,29 @@ int auth_challenge(struct ask *a)
     int rc = find_login(r);
     if (rc < 0)
         return rc;
-    if (a->renewed)
+    if (a->renewed || ++a->challenges > CHALLENGES)
         return denied(a);
     rc = read_answer(a, &c);
     if (rc < 0)
         return rc;
-    a->renewed = true;
     bool bearer = c.kind == AUTH_BEARER;
     if (bearer && c.scope && *c.scope)
         str_set(&a->token_scope, xstrdup(c.scope));
     take_challenge(r, &c);
     challenge_free(&c);
     if (!bearer) {
+        a->renewed = true;
         /* the same password once more would be refused again */
         autofree char *again = r->login.user ? basic(&r->login) : NULL;
         return !again || str_eq(a->used, again) ? denied(a) : HTTP_GO;
     }
     autofree char *scope = a->token_scope ? xstrdup(a->token_scope) : scope_of(a);
     struct token *t = *find_token(r, scope);
-    if (t && a->used && str_eq(a->used + strcspn(a->used, " ") + 1, t->text))
-        forget_token(r, scope); /* else another request has already had a new one */
+    /* Another request may have had a new one already. That one can be at its end, too, when this
+     * request is sent again: then it is renewed for this one. */
+    bool others = t && !(a->used && str_eq(a->used + strcspn(a->used, " ") + 1, t->text));
+    if (t && !others)
+        forget_token(r, scope);
+    a->renewed = !others;
     return HTTP_GO;
 }

@@ -2,22 +2,23 @@
 
     registry_faults.py PORT-FILE LOG [CERTIFICATE KEY]
 
-A token is good for 8 requests. A repository's first component says what goes wrong, "once" in each repository: see FAULTS. The port file gets two ports:
+A token is good for 12 requests. A repository's first component says what goes wrong, "once" in each repository: see FAULTS. The port file gets two ports:
 the registry's (TLS with a certificate) and that of another host, always in the clear, which serves blobs. The log has a
 line for each request: HOST METHOD PATH STATUS AUTHORIZATION RANGE ("-": none).
 """
-import hashlib, http.server, json, os, re, ssl, sys, threading, time
+import hashlib, http.server, itertools, json, os, re, ssl, sys, threading, time
 from urllib.parse import parse_qs, unquote, urlsplit
 
 port_file, log_file = sys.argv[1:3]
 tls = sys.argv[3:5]
 lock = threading.Lock()
 blobs, manifests, uploads, counts = {}, {}, {}, {}
+upload_ids = itertools.count()
 ports = []
 
 FAULTS = """ok redirect circle tohttp relative absolute away chunks standing416 cutup cutwhole gone nochunks cutdown norange
 wrongrange stall flipped shorter longer digestlie typelie tagdigest large html busy down endless expire
-basicredirect mount nomount forbidmount refer pages loop words nolocation wrongstored tokenclear badtoken readonly proxied slow escape noread""".split()
+basicredirect mount nomount forbidmount refer pages loop words nolocation wrongstored tokenclear badtoken readonly proxied slow escape noread scopes""".split()
 
 
 def once(fault, repo, times=1):
@@ -81,7 +82,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.error(401, "UNAUTHORIZED", "never", **bearer)
         elif fault == "tokenclear" and not login:
             self.error(401, "UNAUTHORIZED", **{"WWW-Authenticate": f'Bearer realm="http://127.0.0.1:{ports[1]}/token"'})
-        elif fault in ("expire", "badtoken") and (not login or not once(login, repo, 8)):
+        elif fault == "scopes" and not (login and once(fault, repo, 4)):
+            wanted = {"a": "b", "b": "a"}.get(login[-1], "a") if login else "ba"[once(fault + "-", repo)]
+            self.error(401, "UNAUTHORIZED", "another", **{"WWW-Authenticate": f'Bearer realm="{self.url()}/token",scope="{wanted}"'})
+        elif fault in ("expire", "badtoken") and (not login or not once(login, repo, 12)):
             self.error(401, "UNAUTHORIZED", "expired", **bearer)
         elif fault == "basicredirect" and login != "Basic bGFiOnNlY3JldA==":
             self.error(401, "UNAUTHORIZED", **{"WWW-Authenticate": 'Negotiate, Basic realm="a, \\"b", charset="UTF-8"'})
@@ -99,7 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path.path == "/token":
             if query.get("fault") == "badtoken":
                 return self.answer(200, b"<html>log in</html>", "text/html")
-            return self.answer(200, json.dumps({"access_token": f"t{time.time()}", "expires_in": 3600}).encode(), "application/json")
+            return self.answer(200, json.dumps({"access_token": f"t{time.time()}" + query.get("scope", "")[-1:], "expires_in": 3600}).encode(), "application/json")
         m = re.fullmatch(r"/(?:v2|elsewhere)/((\w+)(?:/[^/]+)*?)/(blobs/uploads/|blobs|manifests|tags/list|referrers)/?(.*)", path.path)
         if not m or m[2] not in FAULTS:
             return self.answer(404, b"404 page not found\n", "text/plain")
@@ -180,7 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.error(403, "DENIED", "not yours")
             if fault == "nolocation":
                 return self.answer(202)
-            session = {"id": f"u{len(uploads)}", "repo": repo, "data": b""}
+            session = {"id": f"u{next(upload_ids)}", "repo": repo, "data": b""}
             uploads[session["id"]] = session
             headers = {"OCI-Chunk-Min-Length": str(20 << 20)} if fault == "chunks" else {}
             return self.answer(202, Location=self.location(fault, session), **headers)
