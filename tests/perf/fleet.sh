@@ -54,7 +54,7 @@ echo "$clients clients at once: $(since "$start") s, $bad failed; $(sent) bytes 
 
 start=$(now)
 proven=0
-for r in "$root" "$work"/r*; do
+for r in "$root" "$work"/r[0-9]*; do
 	if "$ungil" verify --root "$r" >"$work/verify" 2>&1; then proven=$((proven + 1)); else tail -n 3 "$work/verify"; fi
 done
 echo "verify, one root after another: $proven of $((clients + 1)) roots, $(since "$start") s"
