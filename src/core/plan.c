@@ -12,7 +12,7 @@
 
 /* Raised when ungil itself builds differently from the same inputs, so that old prefixes are not
  * taken for equal. */
-static const int engine = 3;
+static const int engine = 4;
 
 const char *const plan_environment[] = {"CC",
                                         "CPP",

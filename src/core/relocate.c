@@ -104,7 +104,8 @@ static char *as_python(const struct relocation *r, const char *text, size_t size
 static char *as_json(const struct relocation *r, const char *text, size_t size)
 {
     (void)size;
-    return replace_paths(r, text, rewrite_escape_json);
+    autofree char *at_home = rewrite_user_base(text);
+    return replace_paths(r, at_home, rewrite_escape_json);
 }
 
 static char *as_makefile(const struct relocation *r, const char *text, size_t size)

@@ -169,6 +169,24 @@ char *rewrite_build_details(const char *text, const char *prefix)
     return each_line(text, build_details_line, (void *)prefix);
 }
 
+static char *user_base_line(const char *line, void *arg)
+{
+    static const char key[] = "\"userbase\": \"";
+    (void)arg;
+    const char *at = strstr(line, key);
+    if (!at)
+        return NULL;
+    const char *end = at + strlen(key);
+    while (*end && *end != '"')
+        end += *end == '\\' && end[1] ? 2 : 1;
+    return xasprintf("%.*s%s~/.local%s", (int)(at - line), line, key, end);
+}
+
+char *rewrite_user_base(const char *text)
+{
+    return each_line(text, user_base_line, NULL);
+}
+
 /* In front of upstream's script: what its own functions get wrong. */
 static const char config_functions[] =
     "# ungil: the prefix is two above this script's real path, whatever led here and whatever is "

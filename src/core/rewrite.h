@@ -27,6 +27,11 @@ char *rewrite_link_flags(const char *makefile);
  * everything else from base_prefix. `prefix` as JSON writes it. */
 char *rewrite_build_details(const char *text, const char *prefix);
 
+/* _sysconfig_vars*.json (3.14): "userbase" is a directory in the home of who has built, which is
+ * nobody's business, and another one for each; as sysconfig itself gives it before it asks for the
+ * home, "~/.local". */
+char *rewrite_user_base(const char *text);
+
 /* python3.14-config: finds its prefix from its own real path, also through symlinks and with
  * spaces; paths in flags are escaped for a shell, as pkg-config does it; with a static libpython,
  * --embed exports the program's symbols, which extension modules need. NULL when it is not that

@@ -69,6 +69,12 @@ static void data_files(void)
             "{\n  \"base_prefix\": \"../..\",\n  \"base_interpreter\": \"./bin/python3.14\",\n"
             "  \"other\": \"/v/3.14.7t/bin\"\n}",
             "build-details.json");
+    is_text(rewrite_user_base(
+                "{\n  \"userbase\": \"/home/a \\\"b\\\\/.local\",\n  \"x\": \"/home\"\n}"),
+            "{\n  \"userbase\": \"~/.local\",\n  \"x\": \"/home\"\n}",
+            "_sysconfig_vars.json names nobody's home");
+    is_text(rewrite_user_base("{\n  \"userbase\": \"~/.local\",\n"),
+            "{\n  \"userbase\": \"~/.local\",\n", "once");
     is_text(rewrite_config_script("#!/bin/sh\necho hello\n"), NULL, "not upstream's script");
     autofree char *script =
         rewrite_config_script("#!/bin/sh\nprefix_real=$(installed_prefix \"$0\")\nPY_EMBED=0\n");
@@ -93,6 +99,9 @@ static void make_prefix(const char *dir, const char *suffix)
         {"lib/python3.14%s/config-3.14/Makefile", "prefix=\t/opt/ungil/versions/3.14.7%s\n"},
         {"lib/python3.14%s/_sysconfigdata__linux.py",
          "v = {'prefix': '/opt/ungil/versions/3.14.7%s', 'abs_srcdir': '/tmp/build/tree'}\n"},
+        {"lib/python3.14%s/_sysconfig_vars__linux.json",
+         "{\n  \"prefix\": \"/opt/ungil/versions/3.14.7%s\",\n  \"userbase\": "
+         "\"/root/.local\"\n}\n"},
         {"lib/python3.14%s/abc.py", "'the same in both'\n"},
         {"lib/python3.14%s/own.py", "'of the prefix 3.14.7%s'\n"},
     };
@@ -194,6 +203,9 @@ static void relocate(void)
         is_text(scratch_read(data),
                 "v = {'prefix': '/a b/it\\'s/3.14.7t', 'abs_srcdir': '/usr/src/python'}\n",
                 "sysconfig data");
+        is_text(scratch_read("t/lib/python3.14t/_sysconfig_vars__linux.json"),
+                "{\n  \"prefix\": \"/a b/it's/3.14.7t\",\n  \"userbase\": \"~/.local\"\n}\n",
+                "the same in JSON, and nobody's home");
         is_text(scratch_read("t/lib/python3.14t/config-3.14/Makefile"),
                 "prefix=\t/a b/it's/3.14.7t\n", "Makefile");
         is_text(scratch_read("t/bin/python3.14t-config"), "#!/bin/sh\necho /a b/it's/3.14.7t/lib\n",
