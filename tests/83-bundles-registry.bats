@@ -89,6 +89,16 @@ blob() { echo "$REGISTRY_DIR/docker/registry/v2/blobs/sha256/${1:7:2}/${1:7}/dat
 @test "the variants share what is the same in both" {
 	pushed 3.99.1 3.99.1t
 	[ "$(member "$PUSHED" 'd["pushed"][1]["blobs"] > d["pushed"][1]["sent"]')" = True ]
+	# pip, too, whose list of files is not the same
+	local i layer
+	for i in 0 1; do
+		for layer in $(python3 -c 'import json, sys; print(*[l["digest"] for l in json.load(open(sys.argv[1]))["layers"]])' \
+			"$(blob "$(member "$PUSHED" "d['pushed'][$i]['digest']")")"); do
+			if tar -tf "$(blob "$layer")" 2>/dev/null | grep -q site-packages/pip/__init__.py; then echo "$layer"; fi
+		done >"with-pip.$i"
+	done
+	[ "$(wc -l <with-pip.0)" -eq 1 ]
+	cmp with-pip.0 with-pip.1
 }
 
 @test "UNGIL_REGISTRY: what it has is not built; what it lacks is, and with --push the next one finds it" {

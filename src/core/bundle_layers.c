@@ -97,7 +97,7 @@ static bool is_neutral(const char *below)
     for (size_t i = 0; i < lengthof(others); i++)
         if (str_starts(below, others[i]))
             return false;
-    return true;
+    return !str_ends(below, ".dist-info/RECORD"); /* has the digest of bin/pip3.14t */
 }
 
 static char *library_group(const char *path, const char *below, const struct stat *st)
