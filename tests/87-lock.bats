@@ -620,14 +620,14 @@ line() { grep -n -m 1 -e "$1" ungil.lock | cut -d: -f1; }
 	run ungil install 3.99.1t --preset quick --no-bench --check-reproducible
 	assert_exit 5
 	assert_output --partial '3.99.1t is not reproducible here: built twice, 1 file differs: lib/python3.99t/lib-dynload/_mini.'
-	assert_output --partial 'diffoscope, where it is installed'
+	if ! command -v diffoscope >/dev/null; then assert_output --partial 'diffoscope, where it is installed'; fi
 	run ungil verify --files 3.99.1t
 	assert_exit 0
 	# one that takes the same arguments
 	program diffoscope <<-'END'
 		#!/bin/sh
-		[ "$1 $2" = '--no-progress --text' ] || exit 2
-		diff -r "$4" "$5" >"$3"
+		[ "$1 $2 $3" = '--no-progress --exclude-directory-metadata=yes --text' ] || exit 2
+		diff -r "$5" "$6" >"$4"
 	END
 	run ungil install 3.99.1t --preset quick --no-bench --check-reproducible
 	assert_exit 5
