@@ -14,7 +14,7 @@ pair() {
 
 # assert_leads_to PROGRAM NAME: what the script ROOT/bin/NAME starts
 assert_leads_to() {
-	run sed -n "s/^exec '\(.*\)' \"\$@\"\$/\1/p" "$UNGIL_ROOT/bin/$2"
+	run sed -n "s/^\[ -x '.*' \] && exec '\(.*\)' \"\$@\"\$/\1/p" "$UNGIL_ROOT/bin/$2"
 	assert_output "$1"
 }
 
@@ -384,4 +384,16 @@ assert_leads_to() {
 	run ungil install 3.99.1t --no-bench --force
 	assert_exit 0
 	assert_not_exist "$tree"
+}
+
+@test "what is installed and is built again is told why: another preset, other inputs" {
+	run ungil install 3.99.1t --preset quick --no-bench
+	assert_exit 0
+	refute_output --partial again
+	CFLAGS=-O0 run ungil install 3.99.1t --preset quick --no-bench
+	assert_exit 0
+	assert_output --partial '3.99.1t is installed, but from other inputs'
+	run ungil install 3.99.1t --preset release --no-bench
+	assert_exit 0
+	assert_output --partial '3.99.1t is installed with preset quick: building it again with release (--preset quick keeps it)'
 }

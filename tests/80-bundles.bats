@@ -32,7 +32,8 @@ nothing_in() { # ROOT
 	packed
 	local sum
 	sum=$(sha256sum "$BUNDLE")
-	assert_output --regexp "^${sum%% *}  3\.99\.1t-$PLATFORM\.tar\.zst  [0-9]+ KiB$"
+	assert_line '3.99.1t: pack'
+	assert_line --regexp "^${sum%% *}  3\.99\.1t-$PLATFORM\.tar\.zst  [0-9]+ KiB$"
 	run --separate-stderr ungil pack 3.99.1t --json -o "$PWD/other.tar.zst"
 	run python3 -c 'import json, sys; print(*json.loads(sys.argv[1])["packed"][0].values())' "$output"
 	assert_output "3.99.1t main $PWD/other.tar.zst ${sum%% *} $(stat -c %s "$BUNDLE")"
@@ -327,10 +328,11 @@ nothing_in() { # ROOT
 		"$1" pack 3.99.1t -o small/; echo "exit $?"; ls small' _ "$UNGIL" "$BUNDLE"
 	assert_line --index 0 --regexp 'cannot write lib/.*: No space left on device'
 	assert_line --index 1 'exit 1'
-	assert_line --index 2 --regexp 'cannot write small/3.99.1t-.*: No space left on device'
-	assert_line --index 3 'exit 1'
-	assert_line --index 4 fill
-	[ "${#lines[@]}" = 5 ]
+	assert_line --index 2 '3.99.1t: pack'
+	assert_line --index 3 --regexp 'cannot write small/3.99.1t-.*: No space left on device'
+	assert_line --index 4 'exit 1'
+	assert_line --index 5 fill
+	[ "${#lines[@]}" = 6 ]
 }
 
 @test "stopped while it is proven, nothing is installed; the next run installs it" {
@@ -373,6 +375,11 @@ nothing_in() { # ROOT
 	ungil install "$BUNDLE" --root "$PWD/before"
 	mv before after
 	run after/versions/3.99.1t/bin/python3.99t -V
+	assert_output 'Python 3.99.1'
+	run after/bin/python3.99t -V
+	assert_output 'Python 3.99.1'
+	ln -s "$PWD/after/bin/python3.99t" elsewhere
+	run ./elsewhere -V
 	assert_output 'Python 3.99.1'
 	run --separate-stderr ungil relocate --dry-run --root "$PWD/after"
 	assert_exit 0

@@ -85,6 +85,8 @@ right_at() {
 	mkdir 'a b' && mv before 'a b/after'
 	run "a b/after/versions/${REAL}t/bin/python${SERIES}t" -c 'import ssl, sys; print(sys.prefix)'
 	assert_output "$PWD/a b/after/versions/${REAL}t"
+	run "a b/after/bin/python${SERIES}t" -c 'import ssl, sys; print(sys.prefix)'
+	assert_output "$PWD/a b/after/versions/${REAL}t"
 	run --separate-stderr ungil relocate --root "$PWD/a b/after"
 	assert_exit 0
 	assert_output --partial "/lib/python${SERIES}t/_sysconfigdata_t_linux_$PLATFORM.py"

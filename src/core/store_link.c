@@ -3,7 +3,7 @@
  * prefix, only the ABI flags.
  *
  * pip, idle, pydoc and the -config scripts find their prefix from their own real path: symlinks.
- * The interpreters are two-line scripts: a venv made through a symlink notes the symlink's
+ * The interpreters are short scripts: a venv made through a symlink notes the symlink's
  * directory as its home, and CPython looks for its library above that directory, where it is not;
  * it then falls back to the prefix it was configured for, that is to whatever else stands there.
  */
@@ -20,7 +20,7 @@
 #include "core/store.h"
 #include "core/store_tree.h"
 
-static const char script_head[] = "#!/bin/sh\n# Made by ungil.\nexec ";
+static const char script_head[] = "#!/bin/sh\n# Made by ungil.\n";
 
 /* One name in a directory of programs. */
 struct link {
@@ -107,8 +107,14 @@ static char *content_of(const struct links *l, const struct link *k)
     if (!k->script)
         return xasprintf("../versions/%s", k->program);
     autofree char *path = path_join(l->versions, k->program);
-    autofree char *quoted = shell_quote(path);
-    return xasprintf("%s%s \"$@\"\n", script_head, quoted);
+    autofree char *quoted = shell_quote(path), *program = shell_quote(k->program);
+    /* Where it was made costs no process; realpath and dirname find it when the root was moved. */
+    return xasprintf(
+        "%s"
+        "[ -x %s ] && exec %s \"$@\"\n"
+        "exec \"$(dirname -- \"$(dirname -- \"$(realpath -- \"$0\")\")\")\"/versions/%s "
+        "\"$@\"\n",
+        script_head, quoted, quoted, program);
 }
 
 /* The target of the symlink or the head of the script that stands at `path`, if it is ungil's own;

@@ -30,7 +30,7 @@ fi
 if [ "$stage" = pip ] && ! wants lose-pip; then # ... PREFIX STDLIB VERSION [PROGRAM] ROOT
 	for root; do :; done
 	mkdir -p "$root$4/site-packages/pip" "$root$4/site-packages/pip-25.0.dist-info" &&
-		echo "../../../bin/pip$5,digest-of-what-names-$3," >"$root$4/site-packages/pip-25.0.dist-info/RECORD" &&
+		echo "../../../bin/pip$5,digest-of-what-names-${4##*/}," >"$root$4/site-packages/pip-25.0.dist-info/RECORD" &&
 		echo '__version__ = "25.0"' >"$root$4/site-packages/pip/__init__.py" &&
 		printf '#!%s/bin/python%s\nimport sys\n' "$3" "$5" >"$root$3/bin/pip$5" &&
 		chmod 755 "$root$3/bin/pip$5" && cp "$root$3/bin/pip$5" "$root$3/bin/pip3" || exit 1
