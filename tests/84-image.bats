@@ -99,7 +99,7 @@ good_base() {
 	run grep -rlF "$UNGIL_ROOT" tree
 	assert_output ''
 	run cat tree/opt/ungil/bin/python3.99t
-	assert_line "exec '/opt/ungil/versions/3.99.1t/bin/python3.99t' \"\$@\""
+	assert_line "[ -x '/opt/ungil/versions/3.99.1t/bin/python3.99t' ] && exec '/opt/ungil/versions/3.99.1t/bin/python3.99t' \"\$@\""
 	run readlink tree/opt/ungil/bin/pip3.99t
 	assert_output ../versions/3.99.1t/bin/pip3.99t
 	diff <(ls tree/opt/ungil/bin) <(ls "$UNGIL_ROOT/bin")
@@ -176,6 +176,16 @@ good_base() {
 	no_work_left
 }
 
+@test "one variant alone has its own tag: the pair's image of the release stays" {
+	install_mini 3.99.1
+	image 3.99.1 -o oci:both
+	local pair
+	pair=$(digest both:3.99.1)
+	image 3.99.1t -o oci:both
+	assert_equal "$(digest both:3.99.1)" "$pair"
+	[ "$(digest both:3.99.1t)" != "$pair" ]
+}
+
 @test "wrong usage says what to write" {
 	local arguments
 	while IFS='|' read -r arguments text; do
@@ -213,12 +223,12 @@ good_base() {
 
 @test "killed at any time, the layout holds the old image or the new one, and the next run completes it" {
 	install_mini 3.99.1
-	image 3.99.1t -o "oci:$PWD/out"
+	image 3.99.1t -o "oci:$PWD/out:one"
 	local old delay
 	old=$(digest out)
 	image 3.99.1 -o "oci:$PWD/whole"
 	for delay in 0.05 0.1 0.2 0.3 0.4 0.5; do
-		background "$UNGIL" image 3.99.1 -o "oci:$PWD/out"
+		background "$UNGIL" image 3.99.1 -o "oci:$PWD/out:one"
 		sleep "$delay"
 		kill -KILL "$PID" 2>/dev/null || true
 		wait "$PID" 2>/dev/null || true
@@ -227,7 +237,7 @@ good_base() {
 		[ "$(digest out)" = "$old" ] || [ "$(digest out)" = "$(digest whole)" ]
 	done
 	touch -d '2 minutes ago' out/blobs/sha256/abcdef.tmp
-	image 3.99.1 -o "oci:$PWD/out"
+	image 3.99.1 -o "oci:$PWD/out:one"
 	assert_equal "$(digest out)" "$(digest whole)"
 	every_blob_is_right out
 }

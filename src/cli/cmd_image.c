@@ -20,7 +20,8 @@ static void options(struct optset *set)
 {
     opt_add(set, (struct opt){"output", 'o', OPT_STRING, &output, "oci:DIR[:TAG]",
                               "Add it to the image layout in the directory DIR, which is made "
-                              "where there is none, under TAG (else the release)."});
+                              "where there is none, under TAG (else the release, and of one "
+                              "interpreter alone its name, 3.14.7t)."});
     opt_add(set, (struct opt){"push", 0, OPT_STRING, &push, "oci://HOST/REPOSITORY[:TAG]",
                               "Send it to a registry. What is there already is not sent again."});
     opt_add(set, (struct opt){"base", 0, OPT_STRING, &base, "IMAGE",

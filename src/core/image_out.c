@@ -53,7 +53,8 @@ void image_out_free(struct image_out *out)
 
 static const char *default_tag(const struct image_out *out)
 {
-    return out->facts->copies[0].r->release;
+    const struct image_facts *f = out->facts;
+    return f->n == 1 ? f->copies[0].r->name : f->copies[0].r->release; /* 3.14.7 is the pair */
 }
 
 /* ---- An image layout ---- */
