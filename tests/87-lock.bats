@@ -262,6 +262,25 @@ program() {
 	assert_exit 0
 }
 
+@test "what is there and was damaged since is told, and brought again; what was added to it stays no reason" {
+	locked
+	elsewhere
+	assert_exit 0
+	local library=else/versions/3.99.1t/lib/python3.99t
+	touch "$library/site-packages/added.py"
+	elsewhere
+	assert_line --regexp '^3\.99\.1t +already installed'
+	chmod u+w "$library/os.py" && echo '# x' >>"$library/os.py"
+	run ungil lock --check --root "$PWD/else"
+	assert_exit 5
+	elsewhere
+	assert_exit 0
+	assert_output --partial '3.99.1t: 1 file is not as installed (lib/python3.99t/os.py'
+	assert_line --regexp '^3\.99\.1t +installed'
+	run ungil lock --check --root "$PWD/else"
+	assert_exit 0
+}
+
 @test "a damaged bundle in the cache is deleted, and what it held is built" {
 	locked
 	local file
@@ -419,7 +438,7 @@ program() {
 	assert_output --partial '"b" is one argument too many'
 	run ungil install --locked
 	assert_exit 2
-	assert_output --partial 'there is no lock file ungil.lock'
+	assert_output --partial "there is no lock file $PWD/ungil.lock"
 	run ungil lock --check a b
 	assert_exit 2
 	run ungil lock --check

@@ -14,6 +14,7 @@
 #include "core/lockfile_files.h"
 #include "core/lockfile_work.h"
 #include "core/machine.h"
+#include "core/manifest.h"
 #include "core/plan.h"
 #include "core/progress.h"
 #include "core/receipt.h"
@@ -78,6 +79,23 @@ static void remember(const struct bringing *b, struct receipt *r, const char *di
     store_close(&s);
 }
 
+/* Whether its files are those of its manifest. What was added does not count: it would not be in a
+ * bundle either. */
+static bool is_intact(const char *name, const char *prefix)
+{
+    struct manifest_report m = {0};
+    bool read = manifest_check(prefix, &m) == 0;
+    size_t n = m.changed.n + m.missing.n;
+    if (!read)
+        note("%s: %s", name, err_message());
+    else if (n > 0)
+        note("%s: %zu file%s not as installed (%s): installing it again", name, n,
+             n == 1 ? " is" : "s are", m.changed.n ? m.changed.v[0] : m.missing.v[0]);
+    err_clear();
+    manifest_report_free(&m);
+    return read && n == 0;
+}
+
 static int is_there(struct bringing *b, const char *name, bool *there)
 {
     autofree char *prefix = store_prefix(&b->store, name);
@@ -92,10 +110,11 @@ static int is_there(struct bringing *b, const char *name, bool *there)
         err_clear();
         return store_check_own(&b->store, name);
     }
+    progress_stage(b->opts->progress, name, "compare", -1);
     if (*known_digest(r)) {
-        *there = strcmp(known_digest(r), wanted) == 0;
+        *there = strcmp(known_digest(r), wanted) == 0 && is_intact(name, prefix);
+        progress_done(b->opts->progress, name, NULL, 0);
     } else {
-        progress_stage(b->opts->progress, name, "compare", -1);
         rc = bundle_copy_make(&b->store, r, BUNDLE_MAIN, b->opts->cache, &copy);
         progress_done(b->opts->progress, name, NULL, 0);
         *there = rc == 0 && strcmp(bundle_copy_digest(&copy), wanted) == 0;

@@ -365,9 +365,11 @@ int lockfile_read(const char *path, struct lockfile *out)
         return fail(E_USAGE, "%s is no lock file: it has %lld bytes, %d are allowed", path,
                     (long long)st.st_size, SIZE_LIMIT);
     int rc = fs_read(path, &text, &size);
-    if (rc == E_NOTFOUND)
-        return err_hint(fail(E_USAGE, "there is no lock file %s", path),
-                        "\"ungil lock\" writes one");
+    if (rc == E_NOTFOUND) {
+        autofree char *full = path_absolute(path);
+        return err_hint(fail(E_USAGE, "there is no lock file %s", full),
+                        "name the file, or go to where it is; \"ungil lock\" writes a new one");
+    }
     if (rc == 0)
         rc = check_bytes(path, text, size);
     if (rc == 0)
