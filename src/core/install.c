@@ -105,6 +105,20 @@ static int nothing_to_do(struct install *in, bool *nothing)
     return 0;
 }
 
+/* Why an interpreter that is there is built once more: half an hour for a word that was forgotten
+ * is to be seen at its beginning. */
+static void tell_again(const struct install *in, const struct receipt *r)
+{
+    const char *wanted = in->plan->preset->id;
+    if (strcmp(r->preset, wanted) != 0)
+        note("%s is installed with preset %s: building it again with %s (--preset %s keeps it)",
+             r->name, r->preset, wanted, r->preset);
+    else
+        note("%s is installed, but from other inputs (recipe, compiler, environment, ungil): "
+             "building it again",
+             r->name);
+}
+
 /* Which of the plan's variants are to be built for the release that the source delivered. */
 static int choose_builds(struct install *in, const struct pin *pin)
 {
@@ -117,14 +131,16 @@ static int choose_builds(struct install *in, const struct pin *pin)
     for (size_t v = 0; v < in->plan->n_variants; v++) {
         const struct variant *variant = in->plan->variants[v];
         autofree char *name = plan_name(pin->release, variant);
-        bool equal = false;
+        const struct receipt *there = NULL;
         for (size_t i = 0; i < n_installed && !in->opts->force; i++)
-            equal |= strcmp(installed[i]->name, name) == 0 &&
-                     plan_equals(in->plan, pin, variant, installed[i]);
-        if (equal) {
+            if (strcmp(installed[i]->name, name) == 0)
+                there = installed[i];
+        if (there && plan_equals(in->plan, pin, variant, there)) {
             report_name(in, "unchanged", name);
             continue;
         }
+        if (there)
+            tell_again(in, there);
         rc = store_check_own(&in->store, name);
         if (rc < 0)
             break;
@@ -369,6 +385,10 @@ static int install_one(struct plan *plan, const struct install_opts *opts, json_
     store_open(&in.store, opts->root);
     bool nothing;
     int rc = nothing_to_do(&in, &nothing);
+    if (rc == 0 && nothing && opts->push)
+        note("nothing is built, so nothing is pushed; \"ungil push %s NAME...\" puts there what is "
+             "installed",
+             opts->registry);
     if (rc == 0 && !nothing && asks_registry(opts)) {
         rc = install_from_registry(plan, opts, &in.store, report);
         if (rc == 0)

@@ -180,8 +180,12 @@ int plan_make(const char *text, const struct plan_opts *opts, struct plan *out)
     int rc = text ? refuse_future(text) : 0;
     if (rc == 0 && text && (str_ends(text, ".ini") || strchr(text, '/'))) {
         rc = recipe_load(text, &p.recipe);
-        if (rc == E_NOTFOUND)
+        if (rc == E_NOTFOUND && strchr(text, ':')) {
+            fail(E_USAGE, "%s is neither a SPEC nor the path of a recipe", text);
+            rc = err_hint(E_USAGE, "a registry is written oci://HOST/REPOSITORY:TAG");
+        } else if (rc == E_NOTFOUND) {
             rc = err_hint(E_USAGE, "a SPEC with a slash or .ini is the path of a recipe");
+        }
     } else if (rc == 0 && text) {
         rc = spec_parse(text, &spec);
         if (rc == 0)
