@@ -66,8 +66,10 @@ blob() { echo "$REGISTRY_DIR/docker/registry/v2/blobs/sha256/${1:7:2}/${1:7}/dat
 	mkdir packed
 	run ungil pack 3.99.1t --part all -o packed
 	assert_exit 0
-	run ungil pull "$REPO:3.99.1t" --part all -o pulled
+	run ungil pull "$REPO:3.99.1t" --part all -o pulled/
 	assert_exit 0
+	refute_output --partial //
+	assert_line '3.99.1t: pull'
 	run diff -r packed pulled
 	assert_output ''
 	[ "$(find packed -name '*.tar.zst' | wc -l)" -ge 2 ]
@@ -111,8 +113,9 @@ blob() { echo "$REGISTRY_DIR/docker/registry/v2/blobs/sha256/${1:7:2}/${1:7}/dat
 	assert_exit 0
 	assert_line --regexp '^3\.99\.1t +installed '
 	assert_not_exist "$MINI/control/seen"
-	run ungil install 3.99.1t --preset quick --no-bench --root "$PWD/second"
+	run ungil install 3.99.1t --preset quick --no-bench --root "$PWD/second" --push
 	assert_line --regexp '^3\.99\.1t +already installed '
+	assert_output --partial "nothing is built, so nothing is pushed; \"ungil push $REPO NAME...\""
 	# of the pair only the other one is built
 	run ungil install 3.99.1 --preset quick --no-bench --push --root "$PWD/third"
 	assert_exit 0
@@ -282,6 +285,9 @@ hostile() {
 	assert_exit 1
 	assert_output --partial 'no tag "4.0"'
 	assert_output --partial '3.99.1t'
+	run ungil install "$REPO/other:4.0" --root "$PWD/other"
+	assert_exit 1
+	assert_output --partial 'it has no tags at all'
 	run ungil push "$REPO:hostile" 3.99.1t
 	assert_exit 1
 	assert_output --partial 'not an index of bundles'
@@ -436,6 +442,10 @@ kill_when() {
 	done
 	run ungil install "$REPO:3.99.1t" --verify none.pem --root "$PWD/a"
 	assert_exit 2
+	run ungil install "$REPO:3.99.1t" --verify key.pem --root "$PWD/a"
+	assert_exit 2
+	assert_output --partial 'key.pem is a private key'
+	assert_output --partial '-pubout'
 	run grep -cE 'PUT|POST' "$REGISTRY_LOG"
 	assert_output 0
 	COSIGN_PASSWORD=right run ungil push "$REPO" 3.99.1t --sign locked.pem
@@ -492,4 +502,11 @@ kill_when() {
 	assert_exit 2
 	run ungil pull 3.99.1t
 	assert_exit 2
+	local wrong
+	for wrong in "http://${REPO#oci://}:3.99.1" "docker://${REPO#oci://}" "${REPO#oci://}:3.99.1"; do
+		run ungil install "$wrong"
+		assert_exit 2
+		assert_output --partial "$wrong is neither a SPEC nor the path of a recipe"
+		assert_output --partial 'oci://HOST/REPOSITORY:TAG'
+	done
 }

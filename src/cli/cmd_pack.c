@@ -8,10 +8,12 @@
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/parts.h"
+#include "cli/progress.h"
 #include "cli/root.h"
 #include "cli/table.h"
 #include "core/bundle.h"
 #include "core/dirs.h"
+#include "core/progress.h"
 #include "core/receipt.h"
 #include "core/text_json.h"
 
@@ -45,7 +47,11 @@ static int pack_one(const struct store *s, const struct receipt *r, enum bundle_
 {
     autofree char *cache = dirs_cache(NULL);
     struct bundle_made made;
+    const struct progress *display = progress_display_begin();
+    progress_stage(display, r->name, "pack", -1);
     int rc = bundle_pack(s, r, part, output, cache, &made);
+    progress_done(display, r->name, NULL, 0);
+    progress_display_end();
     if (rc == E_NOTFOUND && optional) {
         err_clear();
         return 0;

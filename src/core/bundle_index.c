@@ -283,10 +283,14 @@ static int no_such_tag(struct registry *r, const char *reference)
         if (text && !machines && names.n < 12)
             strv_add(&names, text);
     }
+    bool empty = json_array_size(tags) == 0;
     json_decref(tags);
     autofree char *list = strv_join(&names, ", ");
     int rc = fail(E_NOTFOUND, "%s has no %s \"%s\"", registry_name(r),
                   strchr(reference, ':') ? "manifest" : "tag", reference);
+    if (empty)
+        return err_hint(rc, "it has no tags at all: look at its name, or put something there with "
+                            "\"ungil push\"");
     return err_hint(rc, *list ? "its tags are %s" : "it has no tags that a person would name",
                     list);
 }

@@ -83,7 +83,9 @@ static char *file_name(const struct packing *p, const char *file)
         return steal(&name);
     struct stat st;
     bool directory = str_ends(file, "/") || (stat(file, &st) == 0 && S_ISDIR(st.st_mode));
-    return directory ? path_join(file, name) : xstrdup(file);
+    if (!directory)
+        return xstrdup(file);
+    return str_ends(file, "/") ? xasprintf("%s%s", file, name) : path_join(file, name);
 }
 
 static int describe(struct bundle_made *made)
@@ -130,7 +132,7 @@ int bundle_repack(const char *prefix, const char *receipt, const struct receipt 
     p.copy.platform = xstrdup(json_text(r->json, "platform"));
     *made = (struct bundle_made){0};
     if (dir)
-        below = xasprintf("%s/", dir);
+        below = xasprintf("%s%s", dir, str_ends(dir, "/") ? "" : "/");
     int rc = fs_write_atomic(file, receipt, strlen(receipt), 0644);
     if (rc == 0) {
         made->file = file_name(&p, below);

@@ -16,6 +16,7 @@
 #include "core/bundle_sign.h"
 #include "core/cache.h"
 #include "core/install.h"
+#include "core/progress.h"
 #include "core/registry.h"
 #include "core/runtime.h"
 #include "core/text_json.h"
@@ -274,11 +275,15 @@ static int pull_entry(struct registry *r, json_t *entry, const char *dir,
     struct remote m = {.r = r, .opts = opts};
     struct bundle_made made = {0};
     autofree char *below = path_join(opts->cache, "pack"), *stage = NULL;
+    const char *name = index_text(entry, "name");
+    progress_stage(opts->progress, name, "pull", -1);
     int rc = remote_open(&m, entry, &a);
     if (rc == 0)
         rc = get_layers(&m);
-    if (rc == 0)
+    if (rc == 0) {
+        progress_stage(opts->progress, name, "pack", -1);
         rc = fs_mkdirs(below, 0755);
+    }
     if (rc == 0)
         rc = fs_mkdtemp(below, "pull", &stage);
     if (rc == 0) {
@@ -295,6 +300,7 @@ static int pull_entry(struct registry *r, json_t *entry, const char *dir,
                                                 a.receipt->name, "part", bundle_part_names[a.part],
                                                 "file", text_json(made.file), "sha256", made.sha256,
                                                 "bytes", (json_int_t)made.bytes));
+    progress_done(opts->progress, name, NULL, 0);
     if (stage)
         fs_remove_tree(stage);
     bundle_made_free(&made);

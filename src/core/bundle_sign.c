@@ -18,10 +18,8 @@ enum { PAYLOAD_LIMIT = 64 << 10, SIGNATURE_LIMIT = 64 };
 
 int bundle_sign_check_key(const char *key, bool is_private)
 {
-    if (!is_private) {
-        int rc = sign_check(key, "", 0, "");
-        return rc == E_INTEGRITY ? 0 : rc;
-    }
+    if (!is_private)
+        return sign_check_public(key);
     autofree char *signature = NULL;
     return sign_data(key, "", 0, &signature);
 }

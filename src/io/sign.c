@@ -82,6 +82,21 @@ static int read_key(const char *path, int want_private, EVP_PKEY **out)
     return *out ? 0 : no_key(path, text);
 }
 
+int sign_check_public(const char *path)
+{
+    autofree char *text = NULL;
+    size_t size = 0;
+    EVP_PKEY *key = NULL;
+    if (fs_read(path, &text, &size) == 0 && strstr(text, "PRIVATE KEY"))
+        return err_hint(
+            fail(E_USAGE, "%s is a private key, which only who signs should have", path),
+            "its public half is wanted: openssl pkey -in %s -pubout", path);
+    int rc = read_key(path, 0, &key);
+    if (rc == 0)
+        crypto.EVP_PKEY_free(key);
+    return rc;
+}
+
 /* Ed25519 has a hash of its own. */
 static const EVP_MD *hash_for(const EVP_PKEY *key)
 {
