@@ -28,7 +28,7 @@ take_apart() { "$PYTHON" "$TESTS/ci_files.py" "$@"; }
 	command -v shellcheck >/dev/null || skip "no shellcheck"
 	mkdir scripts
 	run take_apart scripts scripts "$CI_FILES"/github/*.yml "$CI_FILES"/gitlab/*.yml "$CI_FILES"/docker/Dockerfile
-	assert_output 13
+	assert_output 14
 	local script
 	for script in scripts/*; do
 		# what the CI system sets has no assignment there
@@ -212,7 +212,7 @@ gitlab_project() {
 	login lab:secret
 	ungil push "oci://$REGISTRY/group/project/python" 3.99.2 3.99.2t
 	SECRET=wrong ROOT=elsewhere run gitlab .ungil:test/before_script
-	assert_exit 1
+	assert_exit 4
 	refute_output --partial wrong:
 	assert_not_exist elsewhere/versions/3.99.2
 }
