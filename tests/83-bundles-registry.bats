@@ -288,6 +288,11 @@ hostile() {
 	run ungil install "$REPO/other:4.0" --root "$PWD/other"
 	assert_exit 1
 	assert_output --partial 'it has no tags at all'
+	start_faults
+	run ungil install "oci://$FAULTS/loop/x:4.0" --root "$PWD/other" # whose tags cannot be listed
+	assert_exit 1
+	assert_output --partial 'no tag "4.0"'
+	refute_output --regexp 'its tags|no tags at all'
 	run ungil push "$REPO:hostile" 3.99.1t
 	assert_exit 1
 	assert_output --partial 'not an index of bundles'

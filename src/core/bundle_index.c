@@ -273,8 +273,8 @@ static int no_such_tag(struct registry *r, const char *reference)
     json_t *tags = NULL, *tag;
     size_t i;
     autostrv names = {0};
-    if (registry_tags(r, &tags) < 0)
-        err_clear();
+    int listed = registry_tags(r, &tags);
+    err_clear();
     json_array_foreach(tags, i, tag)
     {
         const char *text = json_string_value(tag);
@@ -283,7 +283,7 @@ static int no_such_tag(struct registry *r, const char *reference)
         if (text && !machines && names.n < 12)
             strv_add(&names, text);
     }
-    bool empty = json_array_size(tags) == 0;
+    bool empty = listed == E_NOTFOUND || (listed == 0 && json_array_size(tags) == 0);
     json_decref(tags);
     autofree char *list = strv_join(&names, ", ");
     int rc = fail(E_NOTFOUND, "%s has no %s \"%s\"", registry_name(r),
@@ -291,6 +291,8 @@ static int no_such_tag(struct registry *r, const char *reference)
     if (empty)
         return err_hint(rc, "it has no tags at all: look at its name, or put something there with "
                             "\"ungil push\"");
+    if (listed < 0)
+        return rc;
     return err_hint(rc, *list ? "its tags are %s" : "it has no tags that a person would name",
                     list);
 }
