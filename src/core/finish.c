@@ -82,8 +82,9 @@ int finish_judge(const char *name, const char *made, enum verdict verdict, json_
     if (verdict == VERDICT_PROVEN || verdict == VERDICT_PASSED)
         return 0;
     if (verdict == VERDICT_INCONCLUSIVE) {
-        warn("%s: %s", name,
-             "the proof is inconclusive on this machine; \"ungil show\" tells which checks");
+        warn("%s: the proof is inconclusive on this machine; \"ungil show\" tells which checks, "
+             "\"ungil verify %s\" tries again",
+             name, name);
         return 0;
     }
     autofree char *why = verify_explain(verification);

@@ -56,7 +56,10 @@ static int no_connection(struct http_failure *f)
         return host_is_down(f, "check https_proxy, http_proxy and all_proxy in the environment",
                             "the proxy's name cannot be found (%s)", f->reason);
     case CURLE_COULDNT_CONNECT:
-        return host_is_down(f, check_network, "no connection to %s (%s)", f->host, f->reason);
+        return host_is_down(f,
+                            "nothing answers at this port, or the network does not lead there; "
+                            "behind a proxy, set https_proxy",
+                            "no connection to %s (%s)", f->host, f->reason);
     case CURLE_OPERATION_TIMEDOUT:
         return f->connected ? 0 : host_is_down(f, check_network, "%s does not answer", f->host);
     case CURLE_PEER_FAILED_VERIFICATION:
