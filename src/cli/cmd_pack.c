@@ -49,7 +49,7 @@ static int pack_one(const struct store *s, const struct receipt *r, enum bundle_
     struct bundle_made made;
     const struct progress *display = progress_display_begin();
     progress_stage(display, r->name, "pack", -1);
-    int rc = bundle_pack(s, r, part, output, cache, &made);
+    int rc = bundle_pack(s, r, part, output, cache, display, &made);
     progress_done(display, r->name, NULL, 0);
     progress_display_end();
     if (rc == E_NOTFOUND && optional) {

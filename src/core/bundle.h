@@ -18,6 +18,7 @@
 #include "base/str.h"
 
 struct install_opts;
+struct progress;
 struct receipt;
 struct store;
 
@@ -35,21 +36,24 @@ struct bundle_made {
 /* Packs one part of an installed prefix into `file`, or, when that is NULL or a directory, into
  * NAME-PLATFORM[-PART].tar.zst there. E_INTEGRITY when files are not as they were installed;
  * E_NOTFOUND, with a message, when the prefix has nothing of that part. Appears complete or not at
- * all. `cache` has room for a copy of the prefix. */
+ * all. `cache` has room for a copy of the prefix; `progress` (NULL: none) is told that time passes.
+ */
 int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part part,
-                const char *file, const char *cache, struct bundle_made *made);
+                const char *file, const char *cache, const struct progress *progress,
+                struct bundle_made *made);
 /* The same of a part that was unpacked as it is in its bundle, into `prefix`, to which `receipt`
  * (the text of its ungil.json) is added; below the existing directory `dir` (NULL: the working
  * directory). */
 int bundle_repack(const char *prefix, const char *receipt, const struct receipt *r,
-                  enum bundle_part part, long mtime, const char *dir, struct bundle_made *made);
+                  enum bundle_part part, long mtime, const char *dir,
+                  const struct progress *progress, struct bundle_made *made);
 void bundle_made_free(struct bundle_made *m);
 
 /* ---- bundle_cache.c: <cache>/bundles/SHA256.tar.zst, bundles that lock files name ---- */
 
 /* Packs the main part into the cache. made->file is there. */
 int bundle_cache_pack(const struct store *s, const struct receipt *r, const char *cache,
-                      struct bundle_made *made);
+                      const struct progress *progress, struct bundle_made *made);
 /* The file, if it is there and is what its name says: a damaged one is deleted, with a warning.
  * Owned; E_NOTFOUND silently. */
 int bundle_cache_find(const char *cache, const char *sha256, char **file);

@@ -17,7 +17,7 @@ static char *path_of(const char *cache, const char *sha256)
 }
 
 int bundle_cache_pack(const struct store *s, const struct receipt *r, const char *cache,
-                      struct bundle_made *made)
+                      const struct progress *progress, struct bundle_made *made)
 {
     autofree char *dir = path_join(cache, "bundles"), *packing = path_join(cache, "pack");
     autofree char *passing = NULL, *file = NULL;
@@ -32,7 +32,7 @@ int bundle_cache_pack(const struct store *s, const struct receipt *r, const char
     if (rc < 0)
         return rc;
     file = path_join(passing, "bundle.tar.zst");
-    rc = bundle_pack(s, r, BUNDLE_MAIN, file, cache, made);
+    rc = bundle_pack(s, r, BUNDLE_MAIN, file, cache, progress, made);
     if (rc == 0) {
         str_set(&made->file, path_of(cache, made->sha256));
         if (rename(file, made->file) < 0)

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "core/bundle.h"
 #include "core/bundle_copy.h"
+#include "core/progress.h"
 #include "core/receipt.h"
 #include "core/text_json.h"
 #include "io/archive_write.h"
@@ -18,6 +19,7 @@ struct packing {
     struct bundle_copy copy;
     struct archive_writer *writer;
     struct strv libraries; /* "SHA-256 NAME" of static libraries that are in the archive */
+    const struct progress *progress;
 };
 
 /* The name of an equal static library that is in the archive; NULL. Upstream has two of each. */
@@ -36,6 +38,7 @@ static int same_library(struct packing *p, const char *name, const char *path, c
 static int add_one(const char *relative, const char *path, const struct stat *st, void *arg)
 {
     struct packing *p = arg;
+    progress_tick(p->progress);
     if (strcmp(relative, "ungil.json") == 0 || strcmp(relative, "ungil.mtree") == 0)
         return 0; /* they came first */
     autofree char *name = xasprintf("%s/%s", p->copy.r->name, relative), *same = NULL;
@@ -104,9 +107,10 @@ static int describe(struct bundle_made *made)
 }
 
 int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part part,
-                const char *file, const char *cache, struct bundle_made *made)
+                const char *file, const char *cache, const struct progress *progress,
+                struct bundle_made *made)
 {
-    struct packing p = {0};
+    struct packing p = {.progress = progress};
     *made = (struct bundle_made){0};
     int rc = bundle_copy_make(s, r, part, cache, &p.copy);
     if (rc == 0) {
@@ -124,9 +128,10 @@ int bundle_pack(const struct store *s, const struct receipt *r, enum bundle_part
 }
 
 int bundle_repack(const char *prefix, const char *receipt, const struct receipt *r,
-                  enum bundle_part part, long mtime, const char *dir, struct bundle_made *made)
+                  enum bundle_part part, long mtime, const char *dir,
+                  const struct progress *progress, struct bundle_made *made)
 {
-    struct packing p = {.copy = {.r = r, .part = part, .mtime = mtime}};
+    struct packing p = {.copy = {.r = r, .part = part, .mtime = mtime}, .progress = progress};
     autofree char *file = path_join(prefix, "ungil.json"), *below = NULL;
     p.copy.dir = xstrdup(prefix);
     p.copy.platform = xstrdup(json_text(r->json, "platform"));

@@ -294,7 +294,7 @@ static int pull_entry(struct registry *r, json_t *entry, const char *dir,
         rc = bundle_layers_unpack(&m.layers, &a, bundle_time(a.receipt));
     if (rc == 0)
         rc = bundle_repack(a.prefix, m.receipt, a.receipt, a.part, bundle_time(a.receipt), dir,
-                           &made);
+                           opts->progress, &made);
     if (rc == 0)
         json_array_append_new(pulled, json_pack("{s:s, s:s, s:o, s:s, s:I}", "name",
                                                 a.receipt->name, "part", bundle_part_names[a.part],

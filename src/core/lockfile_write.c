@@ -154,7 +154,7 @@ static int pack(const struct locking *l, const struct receipt *r, const struct l
     }
     double start = clock_now();
     progress_stage(l->opts->progress, r->name, "pack", -1);
-    rc = bundle_cache_pack(l->store, r, l->opts->cache, &made);
+    rc = bundle_cache_pack(l->store, r, l->opts->cache, l->opts->progress, &made);
     if (rc < 0)
         return rc;
     progress_done(l->opts->progress, r->name, "pack", clock_now() - start);
