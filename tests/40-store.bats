@@ -395,5 +395,5 @@ assert_leads_to() {
 	assert_output --partial '3.99.1t is installed, but from other inputs'
 	run ungil install 3.99.1t --preset release --no-bench
 	assert_exit 0
-	assert_output --partial '3.99.1t is installed with preset quick: building it again with release (--preset quick keeps it)'
+	assert_output --partial '3.99.1t is installed with preset quick: building it again with release (--preset quick asks for that one)'
 }

@@ -111,7 +111,8 @@ static void tell_again(const struct install *in, const struct receipt *r)
 {
     const char *wanted = in->plan->preset->id;
     if (strcmp(r->preset, wanted) != 0)
-        note("%s is installed with preset %s: building it again with %s (--preset %s keeps it)",
+        note("%s is installed with preset %s: building it again with %s (--preset %s asks for that "
+             "one)",
              r->name, r->preset, wanted, r->preset);
     else
         note("%s is installed, but from other inputs (recipe, compiler, environment, ungil): "
@@ -131,10 +132,8 @@ static int choose_builds(struct install *in, const struct pin *pin)
     for (size_t v = 0; v < in->plan->n_variants; v++) {
         const struct variant *variant = in->plan->variants[v];
         autofree char *name = plan_name(pin->release, variant);
-        const struct receipt *there = NULL;
-        for (size_t i = 0; i < n_installed && !in->opts->force; i++)
-            if (strcmp(installed[i]->name, name) == 0)
-                there = installed[i];
+        const struct receipt *there =
+            in->opts->force ? NULL : receipt_named(installed, n_installed, name);
         if (there && plan_equals(in->plan, pin, variant, there)) {
             report_name(in, "unchanged", name);
             continue;

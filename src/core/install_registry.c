@@ -21,8 +21,8 @@ static int is_installed(const struct plan *plan, const struct pin *pin, const st
     int rc = store_list(store, &installed, &n);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < n; i++)
-        *there |= str_eq(installed[i]->name, name) && plan_equals(plan, pin, v, installed[i]);
+    const struct receipt *r = receipt_named(installed, n, name);
+    *there = r && plan_equals(plan, pin, v, r);
     store_list_free(installed, n);
     return 0;
 }

@@ -307,15 +307,6 @@ bool plan_equals(const struct plan *p, const struct pin *pin, const struct varia
     return strcmp(r->inputs, hex) == 0;
 }
 
-static const struct receipt *find_receipt(struct receipt *const *installed, size_t n,
-                                          const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(installed[i]->name, name) == 0)
-            return installed[i];
-    return NULL;
-}
-
 /* The newest pin of its series when this one was installed. */
 static const char *newest_pin_then(const struct receipt *r)
 {
@@ -331,7 +322,7 @@ bool plan_satisfied(const struct plan *p, struct receipt *const *installed, size
         size_t equal = 0;
         for (size_t v = 0; v < p->n_variants; v++) {
             autofree char *name = plan_name(p->candidates[c]->release, p->variants[v]);
-            const struct receipt *r = find_receipt(installed, n, name);
+            const struct receipt *r = receipt_named(installed, n, name);
             if (!r)
                 break;
             bool newest_known =

@@ -79,6 +79,14 @@ int receipt_write(const char *prefix, json_t *json)
     return fs_write_atomic(path, whole, strlen(whole), 0644);
 }
 
+const struct receipt *receipt_named(struct receipt *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i]->name, name) == 0)
+            return list[i];
+    return NULL;
+}
+
 void receipt_free(struct receipt *r)
 {
     if (!r)

@@ -28,6 +28,8 @@ int receipt_read(const char *prefix, struct receipt **out);
 int receipt_parse(const char *text, size_t size, const char *where, struct receipt **out);
 int receipt_write(const char *prefix, json_t *json); /* atomically */
 void receipt_free(struct receipt *r);
+/* The one with this name, borrowed; NULL when there is none. */
+const struct receipt *receipt_named(struct receipt *const *list, size_t n, const char *name);
 
 /* The words that configure was given, appended. */
 void receipt_configure(const struct receipt *r, struct strv *words);
