@@ -132,15 +132,13 @@ int bundle_repack(const char *prefix, const char *receipt, const struct receipt 
                   const struct progress *progress, struct bundle_made *made)
 {
     struct packing p = {.copy = {.r = r, .part = part, .mtime = mtime}, .progress = progress};
-    autofree char *file = path_join(prefix, "ungil.json"), *below = NULL;
+    autofree char *file = path_join(prefix, "ungil.json");
     p.copy.dir = xstrdup(prefix);
     p.copy.platform = xstrdup(json_text(r->json, "platform"));
     *made = (struct bundle_made){0};
-    if (dir)
-        below = xasprintf("%s%s", dir, str_ends(dir, "/") ? "" : "/");
     int rc = fs_write_atomic(file, receipt, strlen(receipt), 0644);
     if (rc == 0) {
-        made->file = file_name(&p, below);
+        made->file = file_name(&p, dir);
         rc = write_archive(&p, made->file);
     }
     if (rc == 0)

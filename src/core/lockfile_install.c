@@ -113,10 +113,8 @@ static int is_there(struct bringing *b, const char *name, bool *there)
     progress_stage(b->opts->progress, name, "compare", -1);
     if (*known_digest(r)) {
         *there = strcmp(known_digest(r), wanted) == 0 && is_intact(name, prefix);
-        progress_done(b->opts->progress, name, NULL, 0);
     } else {
         rc = bundle_copy_make(&b->store, r, BUNDLE_MAIN, b->opts->cache, &copy);
-        progress_done(b->opts->progress, name, NULL, 0);
         *there = rc == 0 && strcmp(bundle_copy_digest(&copy), wanted) == 0;
         if (*there)
             remember(b, r, wanted);
@@ -127,6 +125,7 @@ static int is_there(struct bringing *b, const char *name, bool *there)
         }
         bundle_copy_free(&copy);
     }
+    progress_done(b->opts->progress, name, NULL, 0);
     receipt_free(r);
     return rc;
 }

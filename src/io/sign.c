@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,8 +62,10 @@ static int no_key(const char *path, const char *text)
                     "private one, \"openssl pkey -pubout\" its public half");
 }
 
-/* The key in a file; `want_private`, or else any. Freed with EVP_PKEY_free. */
-static int read_key(const char *path, int want_private, EVP_PKEY **out)
+enum wanted { ANY_KEY, PUBLIC_KEY, PRIVATE_KEY };
+
+/* The key in a file. Freed with EVP_PKEY_free. */
+static int read_key(const char *path, enum wanted wanted, EVP_PKEY **out)
 {
     autofree char *text = NULL;
     size_t size = 0;
@@ -73,10 +76,15 @@ static int read_key(const char *path, int want_private, EVP_PKEY **out)
         return rc == E_NOTFOUND ? fail(E_USAGE, "there is no key %s", path) : rc;
     if (size > KEY_LIMIT)
         return fail(E_USAGE, "%s is too large for a key", path);
+    bool is_private = strstr(text, "PRIVATE KEY") != NULL;
+    if (is_private && wanted == PUBLIC_KEY)
+        return err_hint(
+            fail(E_USAGE, "%s is a private key, which only who signs should have", path),
+            "its public half is wanted: openssl pkey -in %s -pubout", path);
     BIO *bio = crypto.BIO_new_mem_buf(text, (int)size);
-    *out = strstr(text, "PRIVATE KEY") ? crypto.PEM_read_bio_PrivateKey(bio, NULL, password, NULL)
-           : want_private              ? NULL
-                                       : crypto.PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+    *out = is_private              ? crypto.PEM_read_bio_PrivateKey(bio, NULL, password, NULL)
+           : wanted == PRIVATE_KEY ? NULL
+                                   : crypto.PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
     crypto.BIO_free(bio);
     crypto.ERR_clear_error();
     return *out ? 0 : no_key(path, text);
@@ -84,14 +92,8 @@ static int read_key(const char *path, int want_private, EVP_PKEY **out)
 
 int sign_check_public(const char *path)
 {
-    autofree char *text = NULL;
-    size_t size = 0;
     EVP_PKEY *key = NULL;
-    if (fs_read(path, &text, &size) == 0 && strstr(text, "PRIVATE KEY"))
-        return err_hint(
-            fail(E_USAGE, "%s is a private key, which only who signs should have", path),
-            "its public half is wanted: openssl pkey -in %s -pubout", path);
-    int rc = read_key(path, 0, &key);
+    int rc = read_key(path, PUBLIC_KEY, &key);
     if (rc == 0)
         crypto.EVP_PKEY_free(key);
     return rc;
@@ -108,7 +110,7 @@ int sign_data(const char *path, const void *data, size_t size, char **signature)
     EVP_PKEY *key = NULL;
     unsigned char raw[1024];
     size_t n = sizeof raw;
-    int rc = read_key(path, 1, &key);
+    int rc = read_key(path, PRIVATE_KEY, &key);
     if (rc < 0)
         return rc;
     EVP_MD_CTX *context = crypto.EVP_MD_CTX_new();
@@ -144,7 +146,7 @@ int sign_check(const char *path, const void *data, size_t size, const char *sign
 {
     EVP_PKEY *key = NULL;
     size_t n = 0;
-    int rc = read_key(path, 0, &key);
+    int rc = read_key(path, ANY_KEY, &key);
     if (rc < 0)
         return rc;
     autofree unsigned char *raw = decode(signature, &n);
